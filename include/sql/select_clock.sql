@@ -1,0 +1,2 @@
+-- The clock's setting.
+select real_anchor, platform_anchor, rate from sos_ops.clock;
