@@ -23,12 +23,14 @@ class CombinedSets:
         known: number of tags of the set with a fresh accepted result.
         complete: whether all of them had one.
         limiting: column (tag number) of the lowest score below 1, the first in byte order of equals; -1 if none.
+        sizes: number of tags of each set, shape (sets,).
     """
 
     upper: Floats
     known: NDArray[np.int16]
     complete: NDArray[np.bool_]
     limiting: NDArray[np.int64]
+    sizes: NDArray[np.int64]
 
 
 def members_matrix(sets: Sequence[Sequence[int]]) -> NDArray[np.int64]:
@@ -78,6 +80,7 @@ def combine(scores: Floats, known: NDArray[np.bool_], members: NDArray[np.int64]
         known=count.astype(np.int16),
         complete=count == sizes[None, :],
         limiting=np.where(lowest < 1.0, limiting, -1),
+        sizes=sizes,
     )
 
 

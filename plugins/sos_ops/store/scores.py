@@ -1,0 +1,232 @@
+"""Tag scores and SoS rows, written by COPY: new minutes at once, decided ones only where something changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+
+from sos_ops.safety.timeline import Bools, Micros, SetScores, TagScores
+from sos_ops.store import sql
+from sos_ops.store.binary_copy import (
+    CHAR,
+    FLOAT8,
+    INT2,
+    INT4,
+    TIMESTAMPTZ,
+    Column,
+    from_micros,
+    read_rows,
+    to_micros,
+    write_rows,
+)
+from sos_ops.store.connection import Connection
+
+BAND_CODES = np.array([b"S", b"W", b"C", b"U"])
+"""The stored code of each band, in the order of `sos_ops.safety.bands.BAND_ORDER`."""
+
+MISSING_CODES = np.array([b"N", b"S", b"A"])
+"""The stored code of each reason, in the order of `sos_ops.safety.as_of.Missing`."""
+
+_EPOCH_DAY = date(2000, 1, 1)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a decision wrote: rows of SoS in all, and how many of them replaced another decision."""
+
+    rows: int
+    revised: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the minutes are decided.
+
+    Attributes:
+        closed_until: every minute up to this one is closed; None before the first run.
+        newest_decided: the newest minute with a decision.
+        began: when the first tag or set was made; None on an empty platform.
+    """
+
+    closed_until: datetime | None
+    newest_decided: datetime | None
+    began: datetime | None
+
+
+def read_progress(connection: Connection) -> Progress:
+    """How far the minutes are decided."""
+    row = connection.execute(sql.load("select_scoring_progress")).fetchone()
+    assert row is not None  # noqa: S101  # the migration wrote the only row
+    return Progress(*row)  # type: ignore[arg-type]
+
+
+def advance_progress(
+    connection: Connection, *, closed_until: datetime | None, newest_decided: datetime | None
+) -> None:
+    """Records what was decided; never moves back."""
+    parameters = {"closed_until": closed_until, "newest_decided": newest_decided}
+    connection.execute(sql.load("update_scoring_progress"), parameters)
+
+
+def lock_for_scoring(connection: Connection, first: datetime, last: datetime) -> None:
+    """Makes this transaction the only writer of these minutes, and holds the limits still until it ends."""
+    days = {
+        "first_day": (first.astimezone(UTC).date() - _EPOCH_DAY).days,
+        "last_day": (last.astimezone(UTC).date() - _EPOCH_DAY).days,
+    }
+    connection.execute("select pg_advisory_xact_lock_shared(7305, 0)")
+    connection.execute(sql.load("lock_for_scoring"), days)
+    connection.execute(
+        "select sos_ops.ensure_days(%s, %s)", (first.astimezone(UTC).date(), last.astimezone(UTC).date())
+    )
+
+
+def rows_per_minute(connection: Connection, minutes: Micros) -> Micros:
+    """How many SoS rows each of the minutes has, shape (minutes,)."""
+    counts = {to_micros(m): int(n) for m, n in connection.execute(sql.load("count_sos_rows"), _span(minutes))}  # type: ignore[arg-type,call-overload]
+    return np.array([counts.get(int(m), 0) for m in minutes], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class StoredTagScores:
+    """Tag scores as they stand; arrays of shape (minutes, tags). `stored` tells where there is a row."""
+
+    stored: Bools
+    same: Bools
+
+
+def compare_tag_scores(connection: Connection, tag_scores: TagScores, tag_ids: Micros) -> StoredTagScores:
+    """Where a tag's score at a minute is stored, and whether what is stored is bit for bit this one."""
+    rows = read_rows(
+        connection,
+        sql.load("copy_tag_scores"),
+        _span(tag_scores.minutes),
+        [
+            ("minute", TIMESTAMPTZ),
+            ("tag_id", INT4),
+            ("value", FLOAT8),
+            ("result_ts", TIMESTAMPTZ),
+            ("score", FLOAT8),
+            ("missing", CHAR),
+            ("decided_at", TIMESTAMPTZ),
+        ],
+    )
+    stored = np.zeros(tag_scores.known.shape, dtype=np.bool_)
+    same = np.zeros(tag_scores.known.shape, dtype=np.bool_)
+    if rows.size == 0 or tag_ids.size == 0:
+        return StoredTagScores(stored, same)
+    order = np.argsort(tag_ids)
+    position = np.minimum(np.searchsorted(tag_ids, rows["tag_id"], sorter=order), tag_ids.size - 1)
+    column = order[position]
+    line = np.minimum(np.searchsorted(tag_scores.minutes, rows["minute"]), tag_scores.minutes.size - 1)
+    ours = (tag_ids[column] == rows["tag_id"]) & (tag_scores.minutes[line] == rows["minute"])
+    line, column, rows = line[ours], column[ours], rows[ours]
+    known = rows["score"] >= 0
+    equal_known = (
+        (rows["value"] == tag_scores.value[line, column])
+        & (rows["result_ts"] == tag_scores.result_ts[line, column])
+        & (rows["score"] == tag_scores.score[line, column])
+    )
+    equal_missing = rows["missing"] == MISSING_CODES[tag_scores.missing[line, column]]
+    stored[line, column] = True
+    same[line, column] = (known == tag_scores.known[line, column]) & np.where(known, equal_known, equal_missing)
+    return StoredTagScores(stored, same)
+
+
+def write_new(
+    connection: Connection,
+    tag_scores: TagScores,
+    tag_rows: Bools,
+    tag_ids: Micros,
+    set_scores: SetScores,
+    set_ids: Micros,
+    decided_at: datetime,
+) -> Written:
+    """Writes minutes that have no rows yet.
+
+    Args:
+        tag_rows: which tags have a row at which minute, shape (minutes, tags).
+        set_scores: its `exists` tells which sets have one.
+    """
+    tag_columns = _tag_columns(tag_scores, tag_rows, tag_ids, decided_at)
+    write_rows(connection, sql.load("copy_tag_scores_in"), tag_columns)
+    columns = _set_columns(set_scores, set_scores.exists, set_ids, tag_ids, decided_at)
+    return Written(write_rows(connection, sql.load("copy_sos_in"), columns), 0)
+
+
+def merge(
+    connection: Connection,
+    tag_scores: TagScores,
+    tag_active: Bools,
+    tag_rows: Bools,
+    tag_ids: Micros,
+    set_scores: SetScores,
+    set_active: Bools,
+    set_ids: Micros,
+    decided_at: datetime,
+) -> Written:
+    """Writes minutes some of whose rows stand already: equal ones stay, changed ones become revisions.
+
+    Args:
+        tag_active: where a tag's row may be new; elsewhere it only replaces one that stands.
+        tag_rows: which tags take part at all, shape (minutes, tags).
+        set_active: the same for sets; `set_scores.exists` tells which take part.
+    """
+    parameters = {"decided_at": decided_at}
+    connection.execute(sql.load("create_staged_scores"))
+    tag_columns = _tag_columns(tag_scores, tag_rows, tag_ids, decided_at)
+    tag_columns.append(_active_column(tag_active, tag_rows))
+    write_rows(connection, sql.load("copy_staged_tag_scores_in"), tag_columns)
+    columns = _set_columns(set_scores, set_scores.exists, set_ids, tag_ids, decided_at)
+    columns.append(_active_column(set_active, set_scores.exists))
+    write_rows(connection, sql.load("copy_staged_sos_in"), columns)
+    connection.execute("analyze pg_temp.staged_tag_score, pg_temp.staged_sos")
+    connection.execute(sql.load("merge_staged_tag_scores"), parameters)
+    row = connection.execute(sql.load("merge_staged_sos"), parameters).fetchone()
+    connection.execute("drop table pg_temp.staged_tag_score, pg_temp.staged_sos")
+    assert row is not None  # noqa: S101  # an aggregate returns one row
+    return Written(int(row[0]), int(row[1]))  # type: ignore[call-overload]
+
+
+def _active_column(active: Bools, chosen: Bools) -> Column:
+    return Column("active", CHAR, np.where(active[chosen], b"Y", b"N"))
+
+
+def _tag_columns(scores: TagScores, chosen: Bools, tag_ids: Micros, decided_at: datetime) -> list[Column]:
+    line, column = np.nonzero(chosen)
+    known = scores.known[line, column]
+    return [
+        Column("minute", TIMESTAMPTZ, scores.minutes[line]),
+        Column("tag_id", INT4, tag_ids[column]),
+        Column("value", FLOAT8, scores.value[line, column], ~known),
+        Column("result_ts", TIMESTAMPTZ, scores.result_ts[line, column], ~known),
+        Column("score", FLOAT8, scores.score[line, column], ~known),
+        Column("missing", CHAR, MISSING_CODES[scores.missing[line, column]], known),
+        Column("decided_at", TIMESTAMPTZ, np.full(line.size, to_micros(decided_at))),
+    ]
+
+
+def _set_columns(
+    scores: SetScores, chosen: Bools, set_ids: Micros, tag_ids: Micros, decided_at: datetime
+) -> list[Column]:
+    line, column = np.nonzero(chosen)
+    combined = scores.combined
+    limiting = combined.limiting[line, column]
+    sizes = combined.sizes[column]
+    return [
+        Column("minute", TIMESTAMPTZ, scores.minutes[line]),
+        Column("set_id", INT4, set_ids[column]),
+        Column("value", FLOAT8, combined.upper[line, column], ~combined.complete[line, column]),
+        Column("upper", FLOAT8, combined.upper[line, column]),
+        Column("known", INT2, combined.known[line, column]),
+        Column("tags", INT2, sizes),
+        Column("band", CHAR, BAND_CODES[scores.band[line, column]]),
+        Column("limiting_tag_id", INT4, tag_ids[limiting], limiting < 0),
+        Column("decided_at", TIMESTAMPTZ, np.full(line.size, to_micros(decided_at))),
+    ]
+
+
+def _span(minutes: Micros) -> dict[str, datetime]:
+    return {"first": from_micros(int(minutes[0])), "last": from_micros(int(minutes[-1]))}
