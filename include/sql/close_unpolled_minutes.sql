@@ -1,0 +1,14 @@
+-- Every minute of a device has an outcome: those before %(minute)s that no run polled become failed, one row a gap.
+-- A gap begins after the device's last outcome, or with its first whole minute.
+insert into sos_ops.poll (minute, device_id, last_minute, outcome, reason)
+select gap.first_minute, d.device_id, %(minute)s::timestamptz - interval '1 minute', 'failed', %(reason)s
+from sos_ops.device as d
+cross join lateral (
+    select coalesce(
+        (select p.last_minute + interval '1 minute' from sos_ops.poll as p
+         where p.device_id = d.device_id and p.last_minute < %(minute)s order by p.last_minute desc limit 1),
+        date_trunc('minute', d.created_at) + interval '1 minute') as first_minute
+) as gap
+where d.retired_at is null and gap.first_minute < %(minute)s
+on conflict (minute, device_id) do nothing
+returning device_id, minute, last_minute;

@@ -1,0 +1,114 @@
+"""Why a set's SoS is what it is at a minute: the rows used, the limits valid then, who is missing, what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sos_ops.errors import UnknownNameError
+from sos_ops.safety.as_of import Missing
+from sos_ops.safety.bands import Band
+from sos_ops.safety.combine import shares
+from sos_ops.safety.score import depth
+from sos_ops.store import sql
+from sos_ops.store.connection import Connection
+from sos_ops.store.page import band_of_code, data_time
+from sos_ops.views import ExplainedTag, Explanation
+
+_MISSING = {"N": Missing.NONE, "S": Missing.STALE, "A": Missing.SET_ASIDE}
+
+
+def explain(connection: Connection, set_id: int, minute: datetime | None = None) -> Explanation:
+    """Explains a set's minute (None: the newest decided one).
+
+    Raises:
+        UnknownNameError: there is no set of that number, or no minute is decided yet.
+    """
+    at = minute or data_time(connection)
+    if at is None:
+        raise UnknownNameError("no minute is decided yet: the first comes with the next full minute")
+    key = {"set_id": set_id, "minute": at}
+    row = connection.execute(sql.load("select_explained_set"), key).fetchone()
+    if row is None:
+        raise UnknownNameError(f"no set {set_id}: `sos-ops sets` lists them")
+    (_, site, _, _, warning_below, critical_below, found, value, upper, known, size, band, limiting, decided_at) = row
+    failed = [_failed_device(r) for r in connection.execute(sql.load("select_failed_polls"), {"site": site, "minute": at})]
+    rows = connection.execute(sql.load("select_explained_tags"), key).fetchall()
+    return Explanation(
+        set_id=set_id,
+        minute=at,
+        exists=found is not None,
+        value=value,  # type: ignore[arg-type]
+        upper=upper,  # type: ignore[arg-type]
+        known=known or 0,  # type: ignore[arg-type]
+        tags=size,  # type: ignore[arg-type]
+        band=Band.UNKNOWN if band is None else band_of_code(band),
+        limiting_tag=limiting,  # type: ignore[arg-type]
+        decided_at=decided_at,  # type: ignore[arg-type]
+        warning_below=warning_below,  # type: ignore[arg-type]
+        critical_below=critical_below,  # type: ignore[arg-type]
+        parts=_parts(rows, at, failed),
+        changes=tuple(_change(r) for r in connection.execute(sql.load("select_revisions"), key)),
+    )
+
+
+def _failed_device(row: Sequence[Any]) -> str:
+    name, reason, since = row
+    return f"device {name}: {reason} (since {since:%Y-%m-%d %H:%M} UTC)"
+
+
+def _parts(rows: Sequence[Sequence[Any]], minute: datetime, failed: Sequence[str]) -> tuple[ExplainedTag, ...]:
+    scores = [row[9] for row in rows]
+    known = [f for f in scores if f is not None]
+    # Shares are of the loss that is known: a missing tag's part of it nobody can tell.
+    its_shares = iter(shares(known))
+    return tuple(_part(row, minute, failed, None if row[9] is None else next(its_shares)) for row in rows)
+
+
+def _part(row: Sequence[Any], minute: datetime, failed: Sequence[str], share: float | None) -> ExplainedTag:
+    (tag, unit, _, version, valid_from, x100, xl, limit, max_age_s, f, missing, value, ts, received_at, decided) = row
+    age_s = None if ts is None else (minute - ts).total_seconds()
+    reason = _MISSING[missing.decode() if isinstance(missing, bytes) else missing] if missing else None
+    return ExplainedTag(
+        tag=tag,
+        unit=unit,
+        value=value,
+        timestamp=ts,
+        age_s=age_s,
+        received_at=received_at,
+        maximum_safe_value=x100,
+        warning_threshold=xl,
+        upper_safety_limit=limit,
+        limits_version=version,
+        limits_valid_from=valid_from,
+        u=None if f is None else float(depth(value, x100, xl)),
+        f=f,
+        share=share,
+        missing_reason=reason,
+        missing_detail=_detail(reason, age_s, max_age_s, failed) if decided else None,
+    )
+
+
+def _detail(reason: Missing | None, age_s: float | None, max_age_s: int, failed: Sequence[str]) -> str | None:
+    if reason is None:
+        return None
+    if reason is Missing.NONE or age_s is None:
+        first = "no accepted result up to this minute"
+    elif reason is Missing.STALE:
+        first = f"the newest result was {age_s:.0f} s old, and counts for less than {max_age_s} s"
+    else:
+        first = "results of this time reached us, none was accepted"
+    return "; ".join([first, *failed])
+
+
+def _change(row: Sequence[Any]) -> str:
+    what, decided_at, superseded_at, value, upper, known, size, missing, result_ts, score = row
+    span = f"decided {decided_at:%Y-%m-%d %H:%M:%S}, superseded {superseded_at:%H:%M:%S} UTC"
+    if known is not None:
+        was = f"SoS was {value!r}" if value is not None else f"SoS was unknown, at most {upper!r}"
+        return f"{was} ({known} of {size} tags known; {span})"
+    if missing is not None:
+        code = missing.decode() if isinstance(missing, bytes) else missing
+        return f"{what} was missing: {_MISSING[code]} ({span})"
+    return f"{what} was {value!r} of {result_ts:%H:%M:%S} UTC, score {score!r} ({span})"
