@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -51,7 +52,7 @@ class LimitEngine:
         Absent data can prove danger, never safety: while a device of the site has no value, the extreme of the
         others is given only when it already lies at or beyond the tag's warning threshold.
         """
-        rows: list[tuple[pd.Timestamp, str, float]] = []
+        rows: list[tuple[Any, str, float]] = []
         withheld: list[Withheld] = []
         for (minute, site), group in readings.groupby(["minute", "site"], sort=True):
             for found in _of_site(str(site), group, limits):

@@ -24,7 +24,9 @@ def load_engines() -> tuple[list[Engine], list[str]]:
         try:
             engine = entry.load()()
         except Exception as error:  # noqa: BLE001  # whatever a foreign package does at import stays its own
-            failures.append(f"engine {entry.name} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}")
+            failures.append(
+                f"engine {entry.name} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}"
+            )
             continue
         if isinstance(engine, Engine):
             engines.append(engine)

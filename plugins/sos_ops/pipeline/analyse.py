@@ -41,7 +41,9 @@ class AnalysisReport:
     def line(self) -> str:
         """One line for the person on call: counts, then every tag without a result and every engine that failed."""
         parts = [f"{self.results} results of {self.engines} engines over {self.minutes} minutes"]
-        parts += [f"withheld: {line}" for line in self.withheld] + [f"failed: {line}" for line in self.failures]
+        parts += [f"withheld: {line}" for line in self.withheld] + [
+            f"failed: {line}" for line in self.failures
+        ]
         return "; ".join(parts)
 
 
@@ -71,11 +73,18 @@ def _analyse(connect: Connect, since: datetime, until: datetime, most: int) -> A
 
 
 def _run(
-    connection: Connection, engine: Engine, report: AnalysisReport, since: datetime, until: datetime, most: int
+    connection: Connection,
+    engine: Engine,
+    report: AnalysisReport,
+    since: datetime,
+    until: datetime,
+    most: int,
 ) -> None:
     limits = limits_of_partner(connection, engine.partner)
     if limits is None:
-        raise SosOpsError(f"its partner {engine.partner!r} does not exist: `sos-ops partner add {engine.partner}`")
+        raise SosOpsError(
+            f"its partner {engine.partner!r} does not exist: `sos-ops partner add {engine.partner}`"
+        )
     minutes = unanalysed_minutes(connection, engine.name, since=since, until=until, most=most)
     report.engines += 1
     if not minutes:

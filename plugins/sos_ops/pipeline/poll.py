@@ -49,7 +49,9 @@ class PollReport:
     def line(self) -> str:
         """One line for the person on call: counts, then every device that was not read completely, and why."""
         total = self.complete + len(self.partial) + len(self.failed)
-        parts = [f"{self.minute:%Y-%m-%d %H:%M} UTC: {self.complete} of {total} devices read, {self.readings} readings"]
+        parts = [
+            f"{self.minute:%Y-%m-%d %H:%M} UTC: {self.complete} of {total} devices read, {self.readings} readings"
+        ]
         if self.already:
             parts.append(f"{self.already} had been read before")
         if self.closed:
@@ -110,7 +112,9 @@ def _failed(device: Device, began: datetime, ended: datetime, reason: str) -> Po
     return PollResult(device.name, began, ended, PollOutcome.FAILED, None, reason, ())
 
 
-def _report(minute: datetime, polls: Sequence[DevicePoll], already: int, readings: int, closed: int) -> PollReport:
+def _report(
+    minute: datetime, polls: Sequence[DevicePoll], already: int, readings: int, closed: int
+) -> PollReport:
     results = [poll.result for poll in polls]
 
     def lines(outcome: PollOutcome) -> tuple[str, ...]:

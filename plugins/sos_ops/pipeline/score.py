@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from sos_ops.clock import MINUTE, ceil_minute, floor_minute
+from sos_ops.safety.as_of import Micros
 from sos_ops.safety.bands import BAND_ORDER, Band
-from sos_ops.safety.timeline import Bools, Micros, SetScores, TagScores, at_minutes, score_sets, score_tags
+from sos_ops.safety.timeline import Bools, SetScores, TagScores, at_minutes, score_sets, score_tags
 from sos_ops.store import scores
 from sos_ops.store.binary_copy import to_micros
 from sos_ops.store.clock import now
@@ -146,7 +147,9 @@ def decide(connection: Connection, first: datetime, last: datetime, *, backfill:
         rows, revised = rows + written.rows, revised + written.revised
     scores.advance_progress(connection, closed_until=None, newest_decided=last)
     newest = at_minutes(tag_scores, minutes == minutes[-1])
-    return _decision(last, len(minutes), rows, revised, inputs, score_sets(newest, inputs.sets, inputs.bands), set_active)
+    return _decision(
+        last, len(minutes), rows, revised, inputs, score_sets(newest, inputs.sets, inputs.bands), set_active
+    )
 
 
 def fill_day(connection: Connection, day: datetime) -> Decision | None:

@@ -50,9 +50,5 @@ def newest_within(
     wanted = tags[None, :] * span + (minutes - origin)[:, None]
     found = np.searchsorted(keys, wanted, side="right") - 1
     at = np.maximum(found, 0)
-    fresh = (
-        (found >= 0)
-        & (result_tag[at] == tags[None, :])
-        & (result_ts[at] > minutes[:, None] - max_age)
-    )
+    fresh = (found >= 0) & (result_tag[at] == tags[None, :]) & (result_ts[at] > minutes[:, None] - max_age)
     return np.where(fresh, found, -1)

@@ -67,6 +67,9 @@ def bands_of(
 def band_of(upper: float, *, complete: bool, limits: BandLimits) -> Band:
     """The band of one SoS; see `bands_of`."""
     code = bands_of(
-        np.array([upper]), np.array([complete]), np.array([limits.warning_below]), np.array([limits.critical_below])
+        np.array([upper]),
+        np.array([complete]),
+        np.array([limits.warning_below]),
+        np.array([limits.critical_below]),
     )
     return BAND_ORDER[int(code[0])]

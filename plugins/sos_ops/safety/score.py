@@ -57,9 +57,7 @@ class Limits:
             )
 
 
-def depth(
-    value: ArrayLike, maximum_safe_value: ArrayLike, warning_threshold: ArrayLike
-) -> Floats:
+def depth(value: ArrayLike, maximum_safe_value: ArrayLike, warning_threshold: ArrayLike) -> Floats:
     """Depth u of values between the maximum safe value (0) and the warning threshold (1), and beyond.
 
     Args:

@@ -151,7 +151,10 @@ def score_sets(tag_scores: TagScores, sets: Sets, bands: BandVersions) -> SetSco
     combined = combine(tag_scores.score, tag_scores.known, sets.members)
     version = _version_at(minutes, np.zeros(bands.valid_from.size, dtype=np.int64), bands.valid_from, 1)[:, 0]
     band = bands_of(
-        combined.upper, combined.complete, bands.warning_below[version, None], bands.critical_below[version, None]
+        combined.upper,
+        combined.complete,
+        bands.warning_below[version, None],
+        bands.critical_below[version, None],
     )
     exists = (sets.first[None, :] <= minutes[:, None]) & (minutes[:, None] < sets.last[None, :])
     return SetScores(minutes, combined, band, exists)

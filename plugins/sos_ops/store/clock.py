@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from typing import cast
 
 import psycopg
 
@@ -19,14 +20,14 @@ def read_clock(connection: Connection) -> ClockSetting:
     """The clock's setting."""
     row = connection.execute(sql.load("select_clock")).fetchone()
     assert row is not None  # noqa: S101  # the migration wrote the only row
-    return ClockSetting(*row)  # type: ignore[arg-type]
+    return ClockSetting(*row)
 
 
 def now(connection: Connection) -> datetime:
     """Platform time, by the database."""
     row = connection.execute("select sos_ops.now()").fetchone()
     assert row is not None  # noqa: S101  # a function call returns one row
-    return row[0]  # type: ignore[return-value]
+    return cast(datetime, row[0])
 
 
 def set_clock(connection: Connection, *, platform_time: datetime | None, rate: float) -> ClockSetting:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 
 from sos_ops.errors import DatabaseUnavailableError, SosOpsError
 
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 CONNECT_TIMEOUT_S = 5
 
@@ -28,7 +29,10 @@ def connect(database_url: str, *, actor: str | None = None) -> Iterator[Connecti
     """
     try:
         connection = psycopg.connect(
-            database_url, connect_timeout=CONNECT_TIMEOUT_S, application_name="sos-ops", options="-c timezone=UTC"
+            database_url,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name="sos-ops",
+            options="-c timezone=UTC",
         )
     except psycopg.OperationalError as error:
         raise DatabaseUnavailableError(

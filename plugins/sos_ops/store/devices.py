@@ -25,7 +25,7 @@ class Device:
 
 def devices(connection: Connection) -> list[Device]:
     """Every device that is not retired, in name order."""
-    return [Device(*row) for row in connection.execute(sql.load("select_devices"))]  # type: ignore[arg-type]
+    return [Device(*row) for row in connection.execute(sql.load("select_devices"))]
 
 
 def add_device(
@@ -42,4 +42,9 @@ def add_device(
     }
     row = connection.execute(sql.load("insert_device"), parameters).fetchone()
     assert row is not None  # noqa: S101  # INSERT RETURNING of one row
-    return int(row[0])  # type: ignore[call-overload, no-any-return]
+    return int(row[0])
+
+
+def move_device(connection: Connection, name: str, *, port: int) -> None:
+    """Records that a device answers on another TCP port."""
+    connection.execute("update sos_ops.device set port = %s where name = %s", (port, name))

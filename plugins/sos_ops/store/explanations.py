@@ -32,22 +32,40 @@ def explain(connection: Connection, set_id: int, minute: datetime | None = None)
     row = connection.execute(sql.load("select_explained_set"), key).fetchone()
     if row is None:
         raise UnknownNameError(f"no set {set_id}: `sos-ops sets` lists them")
-    (_, site, _, _, warning_below, critical_below, found, value, upper, known, size, band, limiting, decided_at) = row
-    failed = [_failed_device(r) for r in connection.execute(sql.load("select_failed_polls"), {"site": site, "minute": at})]
+    (
+        _,
+        site,
+        _,
+        _,
+        warning_below,
+        critical_below,
+        found,
+        value,
+        upper,
+        known,
+        size,
+        band,
+        limiting,
+        decided_at,
+    ) = row
+    failed = [
+        _failed_device(r)
+        for r in connection.execute(sql.load("select_failed_polls"), {"site": site, "minute": at})
+    ]
     rows = connection.execute(sql.load("select_explained_tags"), key).fetchall()
     return Explanation(
         set_id=set_id,
         minute=at,
         exists=found is not None,
-        value=value,  # type: ignore[arg-type]
-        upper=upper,  # type: ignore[arg-type]
-        known=known or 0,  # type: ignore[arg-type]
-        tags=size,  # type: ignore[arg-type]
+        value=value,
+        upper=upper,
+        known=known or 0,
+        tags=size,
         band=Band.UNKNOWN if band is None else band_of_code(band),
-        limiting_tag=limiting,  # type: ignore[arg-type]
-        decided_at=decided_at,  # type: ignore[arg-type]
-        warning_below=warning_below,  # type: ignore[arg-type]
-        critical_below=critical_below,  # type: ignore[arg-type]
+        limiting_tag=limiting,
+        decided_at=decided_at,
+        warning_below=warning_below,
+        critical_below=critical_below,
         parts=_parts(rows, at, failed),
         changes=tuple(_change(r) for r in connection.execute(sql.load("select_revisions"), key)),
     )
@@ -58,7 +76,9 @@ def _failed_device(row: Sequence[Any]) -> str:
     return f"device {name}: {reason} (since {since:%Y-%m-%d %H:%M} UTC)"
 
 
-def _parts(rows: Sequence[Sequence[Any]], minute: datetime, failed: Sequence[str]) -> tuple[ExplainedTag, ...]:
+def _parts(
+    rows: Sequence[Sequence[Any]], minute: datetime, failed: Sequence[str]
+) -> tuple[ExplainedTag, ...]:
     scores = [row[9] for row in rows]
     known = [f for f in scores if f is not None]
     # Shares are of the loss that is known: a missing tag's part of it nobody can tell.
@@ -67,7 +87,23 @@ def _parts(rows: Sequence[Sequence[Any]], minute: datetime, failed: Sequence[str
 
 
 def _part(row: Sequence[Any], minute: datetime, failed: Sequence[str], share: float | None) -> ExplainedTag:
-    (tag, unit, _, version, valid_from, x100, xl, limit, max_age_s, f, missing, value, ts, received_at, decided) = row
+    (
+        tag,
+        unit,
+        _,
+        version,
+        valid_from,
+        x100,
+        xl,
+        limit,
+        max_age_s,
+        f,
+        missing,
+        value,
+        ts,
+        received_at,
+        decided,
+    ) = row
     age_s = None if ts is None else (minute - ts).total_seconds()
     reason = _MISSING[missing.decode() if isinstance(missing, bytes) else missing] if missing else None
     return ExplainedTag(

@@ -16,7 +16,7 @@ from sos_ops.store.connection import Connection
 from sos_ops.store.scores import BAND_CODES
 from sos_ops.views import Series, SetView, SosPoint, SosSeries, TagView
 
-_BANDS = dict(zip((code.decode() for code in BAND_CODES), BAND_ORDER, strict=True))
+_BANDS: dict[str, Band] = dict(zip((code.decode() for code in BAND_CODES), BAND_ORDER, strict=True))
 _SEVERITY = {Band.CRITICAL: 0, Band.WARNING: 1, Band.UNKNOWN: 2, Band.SAFE: 3}
 
 
@@ -60,8 +60,8 @@ def value_series(
     series: dict[str, Series] = {tag: Series([], []) for tag in tags}
     parameters = {"tags": list(tags), "since": since, "until": until}
     for tag, timestamp, value in connection.execute(sql.load("select_values"), parameters):
-        series[str(tag)].times.append(timestamp)  # type: ignore[arg-type]
-        series[str(tag)].values.append(value)  # type: ignore[arg-type]
+        series[str(tag)].times.append(timestamp)
+        series[str(tag)].values.append(value)
     return series
 
 
@@ -69,7 +69,7 @@ def find_or_create_set(connection: Connection, tags: Sequence[str]) -> SetView:
     """The set of these tags in any order, made if it is new. The database refuses bad sets with one clear line."""
     row = connection.execute("select sos_ops.find_or_create_set(%s::text[])", (list(tags),)).fetchone()
     assert row is not None  # noqa: S101  # a function call returns one row
-    view = set_view(connection, int(row[0]))  # type: ignore[call-overload]
+    view = set_view(connection, int(row[0]))
     if view is None:
         raise SosOpsError("the set was retired just now: try again")
     return view
@@ -78,7 +78,7 @@ def find_or_create_set(connection: Connection, tags: Sequence[str]) -> SetView:
 def find_set(connection: Connection, tags: Sequence[str]) -> SetView | None:
     """The set in use of exactly these tags, in any order, if there is one."""
     row = connection.execute(sql.load("select_set_by_tags"), {"tags": list(tags)}).fetchone()
-    return None if row is None or len(set(tags)) == 0 else set_view(connection, int(row[0]))  # type: ignore[call-overload]
+    return None if row is None or len(set(tags)) == 0 else set_view(connection, int(row[0]))
 
 
 def set_view(connection: Connection, set_id: int) -> SetView | None:
@@ -123,9 +123,9 @@ def sos_series(connection: Connection, set_id: int, since: datetime, until: date
     parameters = {"set_id": set_id, "since": since, "until": until}
     series = SosSeries([], [], [], [])
     for minute, value, upper, band in connection.execute(sql.load("select_sos_series"), parameters):
-        series.minutes.append(minute)  # type: ignore[arg-type]
-        series.values.append(value)  # type: ignore[arg-type]
-        series.uppers.append(upper)  # type: ignore[arg-type]
+        series.minutes.append(minute)
+        series.values.append(value)
+        series.uppers.append(upper)
         series.bands.append(band_of_code(band))
     return series
 
@@ -133,4 +133,4 @@ def sos_series(connection: Connection, set_id: int, since: datetime, until: date
 def data_time(connection: Connection) -> datetime | None:
     """The newest decided minute; None before the first."""
     row = connection.execute("select newest_decided from sos_ops.scoring_progress").fetchone()
-    return row[0] if row else None  # type: ignore[return-value]
+    return row[0] if row else None

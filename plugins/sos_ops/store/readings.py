@@ -25,7 +25,7 @@ class DevicePoll:
 
 def polled_devices(connection: Connection, minute: datetime) -> set[int]:
     """Ids of the devices that already have an outcome at this minute."""
-    return {int(row[0]) for row in connection.execute(sql.load("select_polled_devices"), {"minute": minute})}  # type: ignore[call-overload]
+    return {int(row[0]) for row in connection.execute(sql.load("select_polled_devices"), {"minute": minute})}
 
 
 def store_polls(connection: Connection, minute: datetime, polls: Sequence[DevicePoll]) -> int:
@@ -44,7 +44,15 @@ def store_polls(connection: Connection, minute: datetime, polls: Sequence[Device
             for poll in fresh:
                 for p in poll.result.points:
                     copy.write_row(
-                        (minute, poll.device_id, point_ids[p.point], p.read_at, p.value, p.suspect_value, p.quality)
+                        (
+                            minute,
+                            poll.device_id,
+                            point_ids[p.point],
+                            p.read_at,
+                            p.value,
+                            p.suspect_value,
+                            p.quality,
+                        )
                     )
                     stored += 1
     return stored
@@ -63,11 +71,11 @@ def _is_first(connection: Connection, minute: datetime, poll: DevicePoll) -> boo
 
 
 def _point_ids(connection: Connection, names: set[str]) -> dict[str, int]:
-    known = {str(name): int(point_id) for name, point_id in connection.execute(sql.load("select_points"))}  # type: ignore[call-overload]
+    known = {str(name): int(point_id) for name, point_id in connection.execute(sql.load("select_points"))}
     if names <= known.keys():
         return known
     connection.execute(sql.load("insert_points"), {"names": sorted(names - known.keys())})
-    return {str(name): int(point_id) for name, point_id in connection.execute(sql.load("select_points"))}  # type: ignore[call-overload]
+    return {str(name): int(point_id) for name, point_id in connection.execute(sql.load("select_points"))}
 
 
 def close_unpolled_minutes(connection: Connection, before: datetime, reason: str) -> int:
@@ -76,8 +84,10 @@ def close_unpolled_minutes(connection: Connection, before: datetime, reason: str
     Returns:
         The number of device minutes closed.
     """
-    rows = connection.execute(sql.load("close_unpolled_minutes"), {"minute": before, "reason": reason}).fetchall()
-    return sum(int((last - first).total_seconds()) // 60 + 1 for _, first, last in rows)  # type: ignore[operator]
+    rows = connection.execute(
+        sql.load("close_unpolled_minutes"), {"minute": before, "reason": reason}
+    ).fetchall()
+    return sum(int((last - first).total_seconds()) // 60 + 1 for _, first, last in rows)
 
 
 def unanalysed_minutes(
@@ -85,7 +95,7 @@ def unanalysed_minutes(
 ) -> list[datetime]:
     """Minutes that brought readings which the engine has not analysed yet, newest first."""
     parameters = {"engine": engine, "since": since, "until": until, "most": most}
-    return [row[0] for row in connection.execute(sql.load("select_unanalysed_minutes"), parameters)]  # type: ignore[misc]
+    return [row[0] for row in connection.execute(sql.load("select_unanalysed_minutes"), parameters)]
 
 
 def readings_of(connection: Connection, minutes: Sequence[datetime]) -> pd.DataFrame:

@@ -40,4 +40,4 @@ def limits_of_partner(connection: Connection, partner: str) -> dict[str, Limits]
     rows = connection.execute(sql.load("select_partner_limits"), {"partner": partner}).fetchall()
     if not rows:
         return None
-    return {str(row[0]): Limits(*row[1:]) for row in rows if row[0] is not None}  # type: ignore[arg-type]
+    return {str(row[0]): Limits(*row[1:]) for row in rows if row[0] is not None}

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
-from sos_ops.safety.timeline import Bools, Micros, SetScores, TagScores
+from sos_ops.safety.as_of import Micros
+from sos_ops.safety.timeline import Bools, SetScores, TagScores
 from sos_ops.store import sql
 from sos_ops.store.binary_copy import (
     CHAR,
@@ -59,7 +60,7 @@ def read_progress(connection: Connection) -> Progress:
     """How far the minutes are decided."""
     row = connection.execute(sql.load("select_scoring_progress")).fetchone()
     assert row is not None  # noqa: S101  # the migration wrote the only row
-    return Progress(*row)  # type: ignore[arg-type]
+    return Progress(*row)
 
 
 def advance_progress(
@@ -85,7 +86,7 @@ def lock_for_scoring(connection: Connection, first: datetime, last: datetime) ->
 
 def rows_per_minute(connection: Connection, minutes: Micros) -> Micros:
     """How many SoS rows each of the minutes has, shape (minutes,)."""
-    counts = {to_micros(m): int(n) for m, n in connection.execute(sql.load("count_sos_rows"), _span(minutes))}  # type: ignore[arg-type,call-overload]
+    counts = {to_micros(m): int(n) for m, n in connection.execute(sql.load("count_sos_rows"), _span(minutes))}
     return np.array([counts.get(int(m), 0) for m in minutes], dtype=np.int64)
 
 
@@ -131,7 +132,9 @@ def compare_tag_scores(connection: Connection, tag_scores: TagScores, tag_ids: M
     )
     equal_missing = rows["missing"] == MISSING_CODES[tag_scores.missing[line, column]]
     stored[line, column] = True
-    same[line, column] = (known == tag_scores.known[line, column]) & np.where(known, equal_known, equal_missing)
+    same[line, column] = (known == tag_scores.known[line, column]) & np.where(
+        known, equal_known, equal_missing
+    )
     return StoredTagScores(stored, same)
 
 
@@ -187,7 +190,7 @@ def merge(
     row = connection.execute(sql.load("merge_staged_sos"), parameters).fetchone()
     connection.execute("drop table pg_temp.staged_tag_score, pg_temp.staged_sos")
     assert row is not None  # noqa: S101  # an aggregate returns one row
-    return Written(int(row[0]), int(row[1]))  # type: ignore[call-overload]
+    return Written(int(row[0]), int(row[1]))
 
 
 def _active_column(active: Bools, chosen: Bools) -> Column:

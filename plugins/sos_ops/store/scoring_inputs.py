@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from sos_ops.safety.as_of import Micros
 from sos_ops.safety.combine import members_matrix
-from sos_ops.safety.timeline import FOREVER, BandVersions, Bools, LimitVersions, Micros, Results, Sets
+from sos_ops.safety.timeline import FOREVER, BandVersions, Bools, LimitVersions, Results, Sets
 from sos_ops.store import sql
 from sos_ops.store.binary_copy import FLOAT8, INT4, TIMESTAMPTZ, from_micros, read_rows, to_micros
 from sos_ops.store.connection import Connection
@@ -67,7 +68,7 @@ def load_inputs(
     set_created = _micros([row[2] for row in set_rows], -FOREVER)
     set_last = _micros([row[3] for row in set_rows], FOREVER)
     first = np.where(set_last == FOREVER, -FOREVER, set_created) if backfill else set_created
-    members = [tuple(number[tag_id] for tag_id in _int_list(row[1])) for row in set_rows]
+    members = [tuple(number[tag_id] for tag_id in row[1]) for row in set_rows]
     return ScoringInputs(
         tag_ids=tag_ids,
         tag_names=tuple(str(row[2]) for row in tags),
@@ -84,10 +85,12 @@ def load_inputs(
 
 def _limits(connection: Connection, number: dict[int, int]) -> LimitVersions:
     rows = connection.execute(sql.load("select_limit_versions"), {"tag_ids": list(number)}).fetchall()
-    tag = np.array([number[_int(row[0])] for row in rows], dtype=np.int64)
+    tag = np.array([number[row[0]] for row in rows], dtype=np.int64)
     valid_from = _micros([row[1] for row in rows], -FOREVER)
     order = np.lexsort((valid_from, tag))
-    x100, xl, limit, max_age_s = (np.array([row[n] for row in rows], dtype=np.float64)[order] for n in range(2, 6))
+    x100, xl, limit, max_age_s = (
+        np.array([row[n] for row in rows], dtype=np.float64)[order] for n in range(2, 6)
+    )
     return LimitVersions(
         tag=tag[order],
         valid_from=valid_from[order],
@@ -130,7 +133,7 @@ def _results(
     first_ts = np.full(len(tags), FOREVER, dtype=np.int64)
     number = {row[0]: position for position, row in enumerate(tags)}
     for tag_id, first in connection.execute(sql.load("select_first_results"), parameters):
-        first_ts[number[tag_id]] = to_micros(first)  # type: ignore[arg-type]
+        first_ts[number[tag_id]] = to_micros(first)
     return Results(
         tag=rows["tag"].astype(np.int64),
         ts=rows["ts"].astype(np.int64),
@@ -144,11 +147,3 @@ def _results(
 
 def _micros(moments: Sequence[Any], otherwise: int) -> Micros:
     return np.array([otherwise if m is None else to_micros(m) for m in moments], dtype=np.int64)
-
-
-def _int(value: object) -> int:
-    return int(value)  # type: ignore[call-overload, no-any-return]
-
-
-def _int_list(value: object) -> list[int]:
-    return [int(item) for item in value]  # type: ignore[attr-defined]

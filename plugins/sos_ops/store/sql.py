@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from sos_ops.settings import SQL_DIR
 
@@ -15,4 +15,4 @@ def load(name: str) -> LiteralString:
     It is typed as literal because it is part of the program, as a string in the source would be; what varies
     reaches it as a parameter.
     """
-    return cast(LiteralString, (SQL_DIR / f"{name}.sql").read_text(encoding="utf-8"))
+    return (SQL_DIR / f"{name}.sql").read_text(encoding="utf-8")

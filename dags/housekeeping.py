@@ -1,0 +1,43 @@
+"""### Every 10 minutes: keep house
+
+| step | what it does |
+|---|---|
+| `redo_late_minutes` | decides again the minutes whose results came more than five minutes late |
+| `prepare_days` | makes the database partitions of the next days |
+
+Nothing here is urgent: a failed step is done by the next run.
+Airflow's own old run records and logs are removed by the watchdog, which runs outside Airflow.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+from sos_ops.operators import steps
+
+
+@dag(
+    dag_id="housekeeping",
+    dag_display_name="Housekeeping",
+    description="Late results, partitions to come",
+    schedule=CronTriggerTimetable("*/10 * * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={
+        "retries": 1,
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": timedelta(minutes=8),
+    },
+    doc_md=__doc__,
+    tags=["sos", "housekeeping"],
+)
+def housekeeping() -> None:
+    """Wires the steps; they do not depend on each other."""
+    task(steps.redo_late_minutes)()
+    task(steps.prepare_days)()
+
+
+housekeeping()

@@ -1,0 +1,64 @@
+"""### Every minute: read the batteries, analyse, decide SoS
+
+| step | what it does | its last line says |
+|---|---|---|
+| `poll_devices` | reads every Modbus device once and stores its readings and its outcome | devices read, readings, and each device that failed, with the reason |
+| `run_engines` | runs the analysis engines over new readings, results go into their partners' tables | results written, tags without a result and why |
+| `score_sets` | decides SoS of every set for the minute, revises the last 5 minutes, closes missed ones | sets complete and incomplete, by band, the worst and its cause |
+| `fail_the_run` | runs only when a step failed, so that the run is red | which step to open |
+
+**Called at night?** Open the red step and read its last log line: it names the device, tag or engine, and the reason.
+A failed step does not stop the next one, and the next minute starts afresh: nothing needs to be cleared or rerun.
+Missed minutes are closed by the next run, as *unknown* where nothing was read, never as safe.
+
+* *poll_devices red*: no device answered. Look at the BMS, its converter and the line; `sos-ops status` shows since when.
+* *score_sets red*: the database refused or is away. SoS stands still; the page says STALE until it moves again.
+* *No runs at all*: the scheduler is down; `make up` starts it again by itself, `sos-ops ps` shows it.
+
+A run belongs to the minute it starts in, by the platform's clock, whatever its label says.
+Supervisory only: the BMS's own protection stays primary.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk.api.datamodels._generated import DagRunType
+
+from sos_ops.operators import steps
+from sos_ops.operators.modbus import ModbusReadOperator
+from sos_ops.operators.verdict import FailRunOperator
+
+
+@dag(
+    dag_id="sos_minute",
+    dag_display_name="SoS every minute",
+    description="Read the batteries, analyse, decide SoS of every set",
+    schedule=CronTriggerTimetable("* * * * *", timezone="UTC", interval=timedelta(minutes=1)),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    # One minute at a time; a run that hangs is ended before it costs a second minute.
+    max_active_runs=1,
+    dagrun_timeout=timedelta(seconds=58),
+    # History is filled by sos_history: replaying minutes would poll and, one day, command devices.
+    allowed_run_types=[DagRunType.SCHEDULED, DagRunType.MANUAL],
+    default_args={
+        "retries": 1,
+        "retry_delay": timedelta(seconds=1),
+        "execution_timeout": timedelta(seconds=25),
+    },
+    doc_md=__doc__,
+    tags=["sos", "minute"],
+)
+def sos_minute() -> None:
+    """Wires the steps of a minute."""
+    poll_devices = ModbusReadOperator(task_id="poll_devices", doc_md="Reads every device once.")
+    # all_done: a device that is off must not stop analysing and scoring the others.
+    run_engines = task(trigger_rule="all_done", doc_md="Readings in, results out.")(steps.run_engines)()
+    score_sets = task(trigger_rule="all_done", doc_md="Decides SoS of every set.")(steps.score_sets)()
+    poll_devices >> run_engines >> score_sets
+    [poll_devices, run_engines, score_sets] >> FailRunOperator(task_id="fail_the_run")
+
+
+sos_minute()

@@ -1,0 +1,2 @@
+-- A new tag with its first limits.
+select sos_ops.add_tag(%(tag)s, %(partner)s, %(x100)s, %(xl)s, %(l)s, %(max_age_s)s, %(max_count)s, %(action)s, %(unit)s);

@@ -1,0 +1,66 @@
+"""How the command line speaks: one console, one-line errors, times a person can read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+
+KST = ZoneInfo("Asia/Seoul")
+
+console = Console(
+    width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=not sys.stdout.isatty()
+)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def both_zones(moment: datetime | None) -> str:
+    """A time in UTC and, where people are, in Korean time."""
+    if moment is None:
+        return "-"
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({moment.astimezone(KST):%H:%M:%S} KST)"
+
+
+def age(seconds: float | None) -> str:
+    """An age as a person says it."""
+    if seconds is None:
+        return "-"
+    return f"{seconds:.0f} s" if abs(seconds) < 600 else str(timedelta(seconds=round(seconds)))
+
+
+def parse_minute(text: str) -> datetime:
+    """A minute from the command line: ISO 8601, in UTC unless it says otherwise.
+
+    Raises:
+        typer.BadParameter: it is no time, or not on the minute.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is no time: write it as 2026-03-01T00:14 (UTC) or 2026-03-01T09:14+09:00"
+        ) from error
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.second or moment.microsecond:
+        raise typer.BadParameter(f"{text!r} is not on the minute: SoS is defined on minute marks")
+    return moment
+
+
+def print_json(value: Any) -> None:
+    """Prints dataclasses, lists and dicts as JSON, times as ISO 8601."""
+    plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    sys.stdout.write(json.dumps(plain, default=_encode, indent=2, ensure_ascii=False) + "\n")
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

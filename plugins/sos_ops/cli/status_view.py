@@ -1,0 +1,82 @@
+"""`sos-ops status`: what runs, how old the data is, the sets by band, the worst first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from rich.markup import escape
+from rich.table import Table
+
+from sos_ops.cli.console import age, both_zones, console, print_json
+from sos_ops.cli.database import connect
+from sos_ops.safety.bands import Band
+from sos_ops.settings import get_settings
+from sos_ops.stack.supervision import NotRunningError, ProgramState, program_states
+from sos_ops.store.status import PlatformStatus, read_status
+
+STALE_AFTER = timedelta(minutes=3)
+WORST_SHOWN = 10
+
+
+def print_status(*, as_json: bool) -> None:
+    """Prints the state of programs, data, devices and sets."""
+    programs = _programs()
+    with connect() as connection:
+        state = read_status(connection)
+    if as_json:
+        print_json({"programs": programs, "platform": state})
+        return
+    _print_programs(programs)
+    _print_data(state)
+    _print_sets(state)
+
+
+def _programs() -> list[ProgramState]:
+    try:
+        return program_states(get_settings())
+    except NotRunningError:
+        return []
+
+
+def _print_programs(programs: list[ProgramState]) -> None:
+    if not programs:
+        console.print("programs: none run under this SOS_HOME (start them with `make up`)")
+        return
+    running = [p for p in programs if p.state == "RUNNING"]
+    console.print(f"programs: {len(running)} of {len(programs)} run")
+    for program in programs:
+        if program.state != "RUNNING":
+            console.print(f"  [bold red]{program.name}: {program.state}[/]")
+
+
+def _print_data(state: PlatformStatus) -> None:
+    console.print(f"platform time {both_zones(state.at)}")
+    if state.newest_decided is None:
+        console.print("[bold magenta]no minute is decided yet[/]")
+    else:
+        old = state.at - state.newest_decided
+        stale = " [bold magenta]STALE: no SoS arrives[/]" if old > STALE_AFTER else ""
+        console.print(
+            f"newest decided minute {both_zones(state.newest_decided)}, {age(old.total_seconds())} ago{stale}"
+        )
+    for device in state.devices:
+        good = (
+            "never"
+            if device.last_good is None
+            else f"{age((state.at - device.last_good).total_seconds())} ago"
+        )
+        line = f"device {device.name}: {device.outcome or 'not polled yet'}, last readings {good}"
+        console.print(escape(line + (f" ({device.reason})" if device.reason else "")))
+
+
+def _print_sets(state: PlatformStatus) -> None:
+    from sos_ops.cli.minute_commands import sets_table
+
+    counts = Counter(Band.UNKNOWN if point is None else point.band for _, point in state.sets)
+    by_band = ", ".join(
+        f"{counts[band]} {band}" for band in (Band.CRITICAL, Band.WARNING, Band.UNKNOWN, Band.SAFE)
+    )
+    shown: Table = sets_table(list(state.sets[:WORST_SHOWN]))
+    console.print(f"{len(state.sets)} sets: {by_band}; the worst:")
+    console.print(shown)

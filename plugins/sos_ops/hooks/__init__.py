@@ -1,0 +1,1 @@
+"""Thin skins for Airflow: hooks."""

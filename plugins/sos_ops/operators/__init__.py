@@ -1,0 +1,1 @@
+"""Thin skins of Airflow over the platform's steps."""

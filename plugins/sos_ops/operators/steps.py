@@ -1,0 +1,78 @@
+"""The bodies of the DAGs' tasks: each runs one step of `sos_ops.pipeline` and ends with one line of result."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sos_ops.errors import SosOpsError
+from sos_ops.hooks.database import task_connection
+
+log = logging.getLogger(__name__)
+
+SCHEDULED = "scheduled"
+
+
+def run_engines() -> str:
+    """Runs every engine over readings it has not analysed yet; fails when an engine failed."""
+    from sos_ops.pipeline.analyse import analyse_new_readings
+
+    report = analyse_new_readings(task_connection)
+    return _line(report.line(), failed=bool(report.failures))
+
+
+def score_sets() -> str:
+    """Decides the minute that has come, revises the last five, closes those missed."""
+    from sos_ops.pipeline.score import close_minutes
+
+    line = ""
+    with task_connection() as connection:
+        for decision in close_minutes(connection):
+            log.info("%s", decision.line())
+            line = line or decision.line()
+    return line
+
+
+def days_of_run(logical_date: datetime, run_type: str) -> list[date]:
+    """The days a run of `sos_history` fills: its own, and when scheduled at midnight the one that just ended."""
+    day = logical_date.date()
+    return [day - timedelta(days=1), day] if run_type == SCHEDULED else [day]
+
+
+def fill_history(context: dict[str, Any]) -> str:
+    """Fills the days of the run; fails when an engine failed over them, after scoring what there is."""
+    from sos_ops.pipeline.history import fill
+
+    run = context["dag_run"]
+    lines: list[str] = []
+    failures: list[str] = []
+    for day in days_of_run(
+        run.logical_date or run.run_after, str(getattr(run.run_type, "value", run.run_type))
+    ):
+        report = fill(task_connection, day)
+        log.info("%s", report.line())
+        lines.append(report.line())
+        failures += report.analysis.failures
+    return _line(" | ".join(lines), failed=bool(failures))
+
+
+def redo_late_minutes() -> str:
+    """Decides again the minutes whose results came more than five minutes late."""
+    from sos_ops.pipeline.keep_house import redo_late_minutes as redo
+
+    return _line(redo(task_connection).line())
+
+
+def prepare_days() -> str:
+    """Makes the partitions of the next days."""
+    from sos_ops.pipeline.keep_house import prepare_days as prepare
+
+    return _line(prepare(task_connection))
+
+
+def _line(line: str, *, failed: bool = False) -> str:
+    if failed:
+        raise SosOpsError(line)
+    log.info("%s", line)
+    return line

@@ -1,0 +1,41 @@
+"""The demo: one site, one device (the simulated rack), and one ready set of the four limit tags."""
+
+from __future__ import annotations
+
+from sos_ops.engines.limits import DEFAULT_SITE, RULES, LimitEngine
+from sos_ops.settings import Settings
+from sos_ops.store.catalogue import add_partner, add_tag, partner_names
+from sos_ops.store.connection import connect
+from sos_ops.store.devices import add_device, devices, move_device
+from sos_ops.store.page import find_or_create_set, tag_views
+
+DEMO_DEVICE = "demo-rack"
+DEMO_MAP = "keti_bank"
+
+
+def ensure_demo(database_url: str, settings: Settings) -> None:
+    """Makes what the demo needs and does not exist yet, but only on a platform without devices of its own."""
+    with connect(database_url, actor="demo") as connection:
+        known = devices(connection)
+        if known and all(device.name != DEMO_DEVICE for device in known):
+            return
+        if not known:
+            add_device(
+                connection,
+                name=DEMO_DEVICE,
+                site=DEFAULT_SITE,
+                host="127.0.0.1",
+                port=settings.modbus_port,
+                unit_id=1,
+                protocol_map=DEMO_MAP,
+            )
+        elif any(device.name == DEMO_DEVICE and device.port != settings.modbus_port for device in known):
+            move_device(connection, DEMO_DEVICE, port=settings.modbus_port)
+        if LimitEngine.partner not in partner_names(connection):
+            add_partner(connection, LimitEngine.partner)
+        if not tag_views(connection):
+            for rule in RULES:
+                add_tag(
+                    connection, rule.name, partner=LimitEngine.partner, limits=rule.limits, unit=rule.unit
+                )
+            find_or_create_set(connection, [rule.name for rule in RULES])
