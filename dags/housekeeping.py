@@ -1,4 +1,4 @@
-"""### Every 10 minutes: keep house
+"""Every 10 minutes: keep house.
 
 | step | what it does |
 |---|---|

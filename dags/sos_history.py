@@ -1,4 +1,4 @@
-"""### One run a day: fill the past
+"""One run a day: fill the past.
 
 Fills a whole UTC day as far as it has passed: the engines over stored readings, then SoS of every set in use for every
 minute, set-based. What ran live comes out the same, bit for bit, and stays as it is; gaps are filled; changed minutes

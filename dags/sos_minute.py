@@ -1,14 +1,14 @@
-"""### Every minute: read the batteries, analyse, decide SoS
+"""Every minute: read the batteries, analyse, decide SoS.
 
 | step | what it does | its last line says |
 |---|---|---|
-| `poll_devices` | reads every Modbus device once and stores its readings and its outcome | devices read, readings, and each device that failed, with the reason |
-| `run_engines` | runs the analysis engines over new readings, results go into their partners' tables | results written, tags without a result and why |
-| `score_sets` | decides SoS of every set for the minute, revises the last 5 minutes, closes missed ones | sets complete and incomplete, by band, the worst and its cause |
+| `poll_devices` | reads every Modbus device once | devices read, each failure and why |
+| `run_engines` | analyses new readings | results written, tags without one and why |
+| `score_sets` | decides SoS of every set, revises 5 minutes | sets by band, incomplete ones, the worst |
 | `fail_the_run` | runs only when a step failed, so that the run is red | which step to open |
 
 **Called at night?** Open the red step and read its last log line: it names the device, tag or engine, and the reason.
-A failed step does not stop the next one, and the next minute starts afresh: nothing needs to be cleared or rerun.
+A failed step does not stop the next one, and the next minute starts afresh: nothing is to be cleared.
 Missed minutes are closed by the next run, as *unknown* where nothing was read, never as safe.
 
 * *poll_devices red*: no device answered. Look at the BMS, its converter and the line; `sos-ops status` shows since when.
@@ -24,7 +24,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import CronTriggerTimetable, dag, task
-from airflow.sdk.api.datamodels._generated import DagRunType
+from airflow.utils.types import DagRunType
 
 from sos_ops.operators import steps
 from sos_ops.operators.modbus import ModbusReadOperator

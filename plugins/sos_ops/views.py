@@ -1,4 +1,4 @@
-"""What people see of the platform: tags, sets, minutes and their explanations, as the page and the command line show them.
+"""What people see of the platform: tags, sets, minutes and explanations, on the page and the command line.
 
 Times are aware UTC datetimes, ages are seconds.
 """
