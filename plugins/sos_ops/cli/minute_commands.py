@@ -190,6 +190,6 @@ def backfill(
         task = progress.add_task("filling", total=days)
         for number in range(days):
             day: date = start + timedelta(days=number)
-            report = fill(connect, day)
+            report = fill(connect, day, backfill=True)
             progress.console.print(escape(report.line()))
             progress.advance(task)

@@ -8,9 +8,9 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from sos_ops.cli.console import console
 from sos_ops.settings import get_settings
 from sos_ops.stack.airflow_config import airflow_environment, write_airflow_files
 from sos_ops.stack.layout import layout
@@ -33,7 +33,7 @@ airflow_app = typer.Typer(help="Airflow's login and command line.", no_args_is_h
 @stack_app.command()
 def up() -> None:
     """Start everything in the foreground; Ctrl-C ends it."""
-    raise typer.Exit(run_stack(get_settings(), Console()))
+    raise typer.Exit(run_stack(get_settings(), console))
 
 
 @stack_app.command()
@@ -53,7 +53,6 @@ def ps() -> None:
     for state in program_states(settings):
         pid = str(state.pid or "")
         table.add_row(titles[state.name], state.name, state.state.lower(), pid, _for(state.uptime_s))
-    console = Console()
     console.print(table)
     console.print(f"Logs: {layout(settings).logs}", soft_wrap=True, highlight=False)
 

@@ -45,12 +45,11 @@ def fill_history(context: dict[str, Any]) -> str:
     from sos_ops.pipeline.history import fill
 
     run = context["dag_run"]
+    run_type = str(getattr(run.run_type, "value", run.run_type))
     lines: list[str] = []
     failures: list[str] = []
-    for day in days_of_run(
-        run.logical_date or run.run_after, str(getattr(run.run_type, "value", run.run_type))
-    ):
-        report = fill(task_connection, day)
+    for day in days_of_run(run.logical_date or run.run_after, run_type):
+        report = fill(task_connection, day, backfill=run_type != SCHEDULED)
         log.info("%s", report.line())
         lines.append(report.line())
         failures += report.analysis.failures

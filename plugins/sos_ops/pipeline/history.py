@@ -24,10 +24,16 @@ class DayReport:
         return f"{self.day}: {self.analysis.line()}; {scored}"
 
 
-def fill(connect: Connect, day: date) -> DayReport:
-    """Fills a UTC day as far as it has passed. Doing it again changes nothing."""
+def fill(connect: Connect, day: date, *, backfill: bool) -> DayReport:
+    """Fills a UTC day as far as it has passed. Doing it again changes nothing.
+
+    Args:
+        connect: opens a connection.
+        day: the UTC day.
+        backfill: somebody asked for it, so sets in use get rows before their creation too.
+    """
     start = datetime.combine(day, time(), tzinfo=UTC)
     analysis = analyse_day(connect, start)
     with connect() as connection:
-        decision = fill_day(connection, start)
+        decision = fill_day(connection, start, backfill=backfill)
     return DayReport(day, analysis, decision)

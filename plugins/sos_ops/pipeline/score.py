@@ -152,12 +152,13 @@ def decide(connection: Connection, first: datetime, last: datetime, *, backfill:
     )
 
 
-def fill_day(connection: Connection, day: datetime) -> Decision | None:
+def fill_day(connection: Connection, day: datetime, *, backfill: bool) -> Decision | None:
     """Decides every minute of a UTC day as far as it has passed, hour by hour, each committed.
 
     Args:
         connection: a connection without an open transaction.
         day: any time of the UTC day.
+        backfill: see `decide`.
 
     Returns:
         The day's decision, or None when the day lies in the future.
@@ -170,7 +171,7 @@ def fill_day(connection: Connection, day: datetime) -> Decision | None:
     first = start
     while first <= last_of_day:
         last = min(first + timedelta(minutes=59), last_of_day)
-        part = decide(connection, first, last, backfill=True)
+        part = decide(connection, first, last, backfill=backfill)
         connection.commit()
         total = part if total is None else _sum(total, part)
         first = last + MINUTE
