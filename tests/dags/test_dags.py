@@ -1,0 +1,101 @@
+"""Every DAG parses, is explained, and is wired so that a failure neither stops nor hides anything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sos_ops.settings import CHECKOUT
+
+EXPECTED = {"sos_minute", "sos_history", "housekeeping"}
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The DAGs as Airflow parses them, in an AIRFLOW_HOME of its own."""
+    home = tmp_path_factory.mktemp("airflow")
+    os.environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+    }
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(CHECKOUT / "dags"))
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+def test_the_dags_are_these_and_all_parse(dags: dict[str, Any]) -> None:
+    assert set(dags) == EXPECTED
+
+
+@pytest.mark.parametrize("dag_id", sorted(EXPECTED))
+def test_a_dag_explains_itself(dags: dict[str, Any], dag_id: str) -> None:
+    dag = dags[dag_id]
+    assert dag.doc_md
+    for task in dag.tasks:
+        assert task.task_id in dag.doc_md or len(dag.tasks) == 1, f"{task.task_id} is not explained"
+
+
+@pytest.mark.parametrize("dag_id", sorted(EXPECTED))
+def test_every_task_has_a_time_limit_and_no_dag_catches_up(dags: dict[str, Any], dag_id: str) -> None:
+    assert not dags[dag_id].catchup
+    for task in dags[dag_id].tasks:
+        assert task.execution_timeout is not None, task.task_id
+
+
+def test_a_failed_step_of_the_minute_stops_no_later_one_and_makes_the_run_red(dags: dict[str, Any]) -> None:
+    dag = dags["sos_minute"]
+    order = [task.task_id for task in dag.topological_sort()]
+    assert order == ["poll_devices", "run_engines", "score_sets", "fail_the_run"]
+    assert dag.get_task("run_engines").trigger_rule == "all_done"
+    assert dag.get_task("score_sets").trigger_rule == "all_done"
+    verdict = dag.get_task("fail_the_run")
+    assert verdict.trigger_rule == "one_failed"
+    assert verdict.upstream_task_ids == {"poll_devices", "run_engines", "score_sets"}
+    assert dag.leaves == [verdict]
+
+
+def test_minutes_are_never_replayed_by_a_backfill(dags: dict[str, Any]) -> None:
+    assert {str(t.value) for t in dags["sos_minute"].allowed_run_types} == {"scheduled", "manual"}
+
+
+def test_one_minute_runs_at_a_time_and_a_hanging_run_ends_before_the_next(dags: dict[str, Any]) -> None:
+    dag = dags["sos_minute"]
+    assert dag.max_active_runs == 1
+    assert dag.dagrun_timeout.total_seconds() < 60
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (CHECKOUT / "dags").glob("*.py")))
+def test_a_dag_file_imports_nothing_heavy(name: str) -> None:
+    """Every task process parses its DAG file: what is heavy is imported where it is used."""
+    code = (
+        "import sys, runpy; runpy.run_path(sys.argv[1]);"
+        "heavy = {'pandas', 'pymodbus', 'dash', 'plotly', 'great_expectations'} & set(sys.modules);"
+        "sys.exit(f'imports {heavy}' if heavy else 0)"
+    )
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(CHECKOUT / "dags" / name)],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    "path", sorted((CHECKOUT / "dags").glob("*.py"), key=lambda p: p.name), ids=lambda p: p.name
+)
+def test_a_dag_file_only_wires(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < 100

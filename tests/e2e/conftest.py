@@ -1,0 +1,37 @@
+"""One running platform for all the scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.invariants import broken_invariants
+from tests.support.stack import RunningStack, start_stack, wait_for
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The platform, started as `make up` starts it, once for the session."""
+    running = start_stack(tmp_path_factory.mktemp("stack"))
+    try:
+        wait_for(
+            lambda: (
+                b"The platform is up" in running.output.read_bytes() or running.process.poll() is not None
+            ),
+            "the platform is up",
+            240,
+        )
+        assert running.process.poll() is None, running.output.read_text()
+        yield running
+    finally:
+        running.stop()
+        print(running.output.read_text())
+
+
+@pytest.fixture
+def healthy(stack: RunningStack) -> Iterator[RunningStack]:
+    """The platform, and after the test the proof that nothing was lost, doubled or painted safe."""
+    yield stack
+    with stack.connect() as connection:
+        assert broken_invariants(connection) == {}
