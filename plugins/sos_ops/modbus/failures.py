@@ -1,0 +1,94 @@
+"""Why a device could not be read: the reasons, and the error that carries one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sos_ops.errors import SosOpsError
+
+
+class FailureReason(StrEnum):
+    """What went wrong, in one word that can be counted and stored."""
+
+    REFUSED = "refused"
+    """Nobody listens at that port, or a one-connection converter is taken."""
+    UNREACHABLE = "unreachable"
+    """No connection: no route, no such name, or no sign of life."""
+    TIMEOUT = "timeout"
+    """Connected, but no whole answer in time."""
+    CONNECTION_LOST = "connection_lost"
+    """Reset or closed before the whole answer."""
+    WRONG_TRANSACTION = "wrong_transaction"
+    """An answer to another request, or to none (transaction id 0)."""
+    WRONG_PROTOCOL = "wrong_protocol"
+    WRONG_UNIT = "wrong_unit"
+    WRONG_FUNCTION = "wrong_function"
+    SHORT_ANSWER = "short_answer"
+    LONG_ANSWER = "long_answer"
+    MALFORMED = "malformed"
+    """Lengths that contradict each other, or more bytes than one answer."""
+    DEADLINE = "deadline"
+    """The poll's own time was over."""
+    INTERNAL = "internal"
+    """Our own mistake; the log has the details."""
+    EXCEPTION_1 = "exception_1"
+    EXCEPTION_2 = "exception_2"
+    EXCEPTION_3 = "exception_3"
+    EXCEPTION_4 = "exception_4"
+    EXCEPTION_5 = "exception_5"
+    EXCEPTION_6 = "exception_6"
+    EXCEPTION_8 = "exception_8"
+    EXCEPTION_10 = "exception_10"
+    EXCEPTION_11 = "exception_11"
+    EXCEPTION_OTHER = "exception_other"
+    """The device answered with an exception code; the number is the protocol's."""
+
+    @property
+    def is_exception(self) -> bool:
+        """True when the device itself answered, properly, that it will not."""
+        return self.value.startswith("exception_")
+
+    @property
+    def is_busy(self) -> bool:
+        """True when asking again may help: acknowledged, busy, or no answer behind the gateway."""
+        return self in (FailureReason.EXCEPTION_5, FailureReason.EXCEPTION_6, FailureReason.EXCEPTION_11)
+
+    @property
+    def is_no_connection(self) -> bool:
+        """True when there was no connection to ask through."""
+        return self in (FailureReason.REFUSED, FailureReason.UNREACHABLE)
+
+
+_EXCEPTION_NAMES = {
+    1: "illegal function",
+    2: "illegal data address",
+    3: "illegal data value",
+    4: "device failure",
+    5: "acknowledged, not ready",
+    6: "device busy",
+    8: "memory parity error",
+    10: "gateway path unavailable",
+    11: "no answer behind the gateway",
+}
+
+
+def exception_reason(code: int) -> FailureReason:
+    """The reason for an exception code of the protocol."""
+    return FailureReason(f"exception_{code}") if code in _EXCEPTION_NAMES else FailureReason.EXCEPTION_OTHER
+
+
+def exception_text(code: int) -> str:
+    """`exception 2 (illegal data address)`."""
+    return f"exception {code} ({_EXCEPTION_NAMES.get(code, 'not in the standard')})"
+
+
+class ModbusReadError(SosOpsError):
+    """A read that yields no registers.
+
+    The message does not contain what differs from one minute to the next (transaction ids, bytes so far),
+    so that minutes of the same failure read the same.
+    """
+
+    def __init__(self, reason: FailureReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,37 @@
+"""What Airflow's provider registry reads of this distribution: the connection type `modbus`.
+
+Airflow finds it through the entry point group `apache_airflow_provider` of `pyproject.toml`, in every
+process it starts. So it imports nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The connection type, its form and its hook, as Airflow's `provider_info.schema.json` wants them."""
+    return {
+        "package-name": "sos-ops",
+        "name": "State of Safety",
+        "description": "Reads battery management systems over Modbus TCP for the State of Safety platform.",
+        "connection-types": [
+            {
+                "connection-type": "modbus",
+                "hook-class-name": "sos_ops.hooks.modbus.ModbusHook",
+                "hook-name": "Modbus TCP",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "login", "password"],
+                    "relabeling": {"host": "Gateway host"},
+                    "placeholders": {"host": "10.0.0.5", "port": "502"},
+                },
+                "conn-fields": {
+                    "unit_id": {
+                        "label": "Unit id",
+                        "description": "The Modbus unit behind the gateway, 0 to 255.",
+                        "schema": {"type": "integer", "minimum": 0, "maximum": 255, "default": 1},
+                    }
+                },
+            }
+        ],
+    }
