@@ -1,0 +1,148 @@
+"""Restarts programs that live but no longer work: the scheduler above all, which is known to hang.
+
+The supervisor sees only whether a process lives. This program asks each what its users would, every few
+seconds, and has the supervisor restart what has not worked for a minute and a half.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+
+from sos_ops.errors import SosOpsError
+from sos_ops.settings import Settings, get_settings
+from sos_ops.stack.airflow_config import TUNED
+from sos_ops.stack.health import airflow_health, page_status
+from sos_ops.stack.programs import API_SERVER, DAG_PROCESSOR, DASHBOARD, SCHEDULER
+from sos_ops.stack.secrets import airflow_database_url
+from sos_ops.stack.supervision import program_states, restart_program
+
+PATIENCE = timedelta(seconds=90)
+LOOK_EVERY_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+def failing_programs(settings: Settings, now: datetime) -> set[str]:
+    """The programs that do not work at this moment, as far as that can be told.
+
+    A late heartbeat counts only while Airflow's database is there: without it, no restart would help.
+    """
+    failing = set()
+    if page_status(settings) is None:
+        failing.add(DASHBOARD)
+    airflow = airflow_health(settings)
+    if airflow is None:
+        return failing | {API_SERVER}
+    if airflow.database_is_healthy:
+        if _late(airflow.scheduler_heartbeat, now) or tasks_are_stuck(settings):
+            failing.add(SCHEDULER)
+        if _late(airflow.dag_processor_heartbeat, now):
+            failing.add(DAG_PROCESSOR)
+    return failing
+
+
+def _late(heartbeat: datetime | None, now: datetime) -> bool:
+    return heartbeat is None or now - heartbeat > timedelta(seconds=30)
+
+
+STUCK = """
+select count(*) filter (where state = 'queued' and queued_dttm < now() - interval '30 seconds') > 0
+   and count(*) filter (where state = 'running') < %s
+  from task_instance where state in ('queued', 'running')
+"""
+
+
+def tasks_are_stuck(settings: Settings) -> bool:
+    """True when a task waits in the queue though a worker should be free to take it.
+
+    A worker that is killed while it waits holds the queue's lock, and blocks all others for ever.
+    """
+    scheme, _, rest = airflow_database_url(settings).partition("://")
+    if not scheme.startswith("postgres"):
+        return False
+    try:
+        with psycopg.connect(f"postgresql://{rest}", connect_timeout=5) as connection:
+            row = connection.execute(STUCK, (_workers(),)).fetchone()
+    except psycopg.Error:
+        return False
+    return bool(row and row[0])
+
+
+def _workers() -> int:
+    return int(os.environ.get("AIRFLOW__CORE__PARALLELISM") or TUNED["AIRFLOW__CORE__PARALLELISM"])
+
+
+class Watchdog:
+    """Remembers since when each program has been failing."""
+
+    def __init__(
+        self,
+        look: Callable[[datetime], set[str]],
+        uptimes: Callable[[], dict[str, timedelta]],
+        restart: Callable[[str], None],
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._look = look
+        self._uptimes = uptimes
+        self._restart = restart
+        self._patience = patience
+        self._since: dict[str, datetime] = {}
+
+    def turn(self, now: datetime) -> list[str]:
+        """Looks once.
+
+        Args:
+            now: the machine's time, UTC.
+
+        Returns:
+            The programs it had restarted: those that run, and fail for as long as the patience lasts.
+        """
+        failing = self._look(now)
+        self._since = {name: self._since.get(name, now) for name in failing}
+        uptimes = self._uptimes()
+        due = [
+            name
+            for name, since in sorted(self._since.items())
+            if now - since >= self._patience and uptimes.get(name, timedelta()) >= self._patience
+        ]
+        for name in due:
+            self._restart(name)
+            del self._since[name]
+        return due
+
+
+def _uptimes(settings: Settings) -> dict[str, timedelta]:
+    return {
+        state.name: timedelta(seconds=state.uptime_s)
+        for state in program_states(settings)
+        if state.state == "RUNNING"
+    }
+
+
+def main() -> None:
+    """Watches until it is ended."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    settings = get_settings()
+    watchdog = Watchdog(
+        look=lambda now: failing_programs(settings, now),
+        uptimes=lambda: _uptimes(settings),
+        restart=lambda name: restart_program(settings, name),
+    )
+    while True:
+        try:
+            for name in watchdog.turn(datetime.now(UTC)):
+                log.warning("%s did not work for %.0f s: restarted", name, PATIENCE.total_seconds())
+        except SosOpsError as error:
+            log.warning("%s", error)
+        time.sleep(LOOK_EVERY_S)
+
+
+if __name__ == "__main__":
+    main()
