@@ -1,0 +1,1 @@
+"""Pieces of the page: values in, Dash components out, no I/O."""

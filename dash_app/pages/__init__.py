@@ -1,0 +1,1 @@
+"""One folder per page: its layout, its callbacks, and what wires them."""

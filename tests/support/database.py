@@ -1,0 +1,152 @@
+"""One real PostgreSQL for all tests of a run, and a freshly migrated database for each of them.
+
+The cluster is the platform's own embedded one, in a folder of its own and on a free port. The schema is migrated once;
+every test gets a copy of that database, and its copy is dropped when it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from sos_ops.settings import Settings
+from sos_ops.stack.databases import ensure_embedded_databases
+from sos_ops.stack.embedded_postgres import ensure_cluster, superuser_url, wait_until_ready
+from sos_ops.stack.layout import layout
+from sos_ops.stack.secrets import database_url
+from sos_ops.store.clock import set_clock
+from sos_ops.store.connection import Connection, connect
+from sos_ops.store.migrate import migrate
+
+START_DEADLINE_S = 60.0
+STOP_DEADLINE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of one test, migrated and empty."""
+
+    url: str
+
+    def connect(self, actor: str | None = None) -> AbstractContextManager[Connection]:
+        """Opens a connection whose transaction commits when the block ends, as the platform's own do."""
+        return connect(self.url, actor=actor)
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """What a query says, in a transaction of its own."""
+        with connect(self.url) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    def value(self, query: str, *parameters: Any) -> Any:
+        """The only value of a query."""
+        ((value,),) = self.rows(query, *parameters)
+        return value
+
+    def run(self, statement: str, *parameters: Any) -> None:
+        """A statement without rows, in a transaction of its own."""
+        with connect(self.url) as connection:
+            connection.execute(statement.encode(), parameters)
+
+    def set_clock(self, at: datetime) -> None:
+        """Makes the platform's clock show `at` now; it goes on at its usual pace."""
+        with connect(self.url) as connection:
+            set_clock(connection, platform_time=at, rate=1.0)
+
+
+class Cluster:
+    """A running server, and the migrated database that every test's is a copy of."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._numbers = count(1)
+        self._template = urlsplit(database_url(settings))
+
+    @contextmanager
+    def fresh_database(self) -> Iterator[Database]:
+        """A copy of the migrated database, dropped at the end whoever is still connected."""
+        name = f"test_{next(self._numbers)}"
+        template = sql.Identifier(self._template.path.lstrip("/"))
+        # Copying its files is several times faster than writing them through the log, without fsync.
+        create = sql.SQL("create database {} template {} strategy file_copy")
+        self._run(create.format(sql.Identifier(name), template))
+        try:
+            yield Database(self._template._replace(path=f"/{name}").geturl())
+        finally:
+            self._run(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+    def _run(self, statement: sql.Composed) -> None:
+        with psycopg.connect(superuser_url(self._settings), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A new cluster, migrated; stopped and removed at the end."""
+    # Not pytest's own temporary folder: that is closed to the account the server runs as when root runs the tests.
+    folder = Path(tempfile.mkdtemp(prefix="sos-tests-"))
+    settings = Settings(home=folder, postgres_port=_free_port(), database_url=None)
+    try:
+        layout(settings).create()
+        ensure_cluster(settings, notice=lambda _line: None)
+        with _running_server(settings):
+            wait_until_ready(superuser_url(settings), START_DEADLINE_S)
+            _forget_durability(settings)
+            ensure_embedded_databases(settings)
+            migrate(database_url(settings))
+            yield Cluster(settings)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _running_server(settings: Settings) -> Iterator[None]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SOS_")}
+    environment |= {"SOS_HOME": str(settings.home), "SOS_POSTGRES_PORT": str(settings.postgres_port)}
+    with layout(settings).log_of("postgres").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "sos_ops.stack.launch", "postgres"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C in the terminal is for pytest, which then stops the server itself
+        )
+    try:
+        yield
+    finally:
+        server.send_signal(signal.SIGINT)  # "fast": open sessions are ended
+        try:
+            server.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _forget_durability(settings: Settings) -> None:
+    """What a power cut would do to these data is no test's question."""
+    with psycopg.connect(superuser_url(settings), autocommit=True) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(sql.SQL("alter system set {} = off").format(sql.Identifier(name)))
+        connection.execute("select pg_reload_conf()")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
