@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,11 +22,13 @@ from sos_ops.settings import Settings, get_settings
 from sos_ops.stack.airflow_config import TUNED
 from sos_ops.stack.health import airflow_health, page_status
 from sos_ops.stack.programs import API_SERVER, DAG_PROCESSOR, DASHBOARD, SCHEDULER
+from sos_ops.stack.pruning import PRUNE_EVERY, prune_airflow
 from sos_ops.stack.secrets import airflow_database_url
 from sos_ops.stack.supervision import program_states, restart_program
 
 PATIENCE = timedelta(seconds=90)
 LOOK_EVERY_S = 10.0
+FIRST_PRUNE_S = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +130,17 @@ def _uptimes(settings: Settings) -> dict[str, timedelta]:
     }
 
 
+def _prune_daily(settings: Settings) -> None:
+    # Not at the start: then the machine is busy, and a fresh platform has nothing old.
+    time.sleep(FIRST_PRUNE_S)
+    while True:
+        try:
+            prune_airflow(settings, datetime.now(UTC))
+        except (OSError, SosOpsError, subprocess.TimeoutExpired) as error:
+            log.warning("Airflow's old records stay for now: %s", error)
+        time.sleep(PRUNE_EVERY.total_seconds())
+
+
 def main() -> None:
     """Watches until it is ended."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
@@ -135,6 +150,7 @@ def main() -> None:
         uptimes=lambda: _uptimes(settings),
         restart=lambda name: restart_program(settings, name),
     )
+    threading.Thread(target=_prune_daily, args=(settings,), name="prune", daemon=True).start()
     while True:
         try:
             for name in watchdog.turn(datetime.now(UTC)):
