@@ -1,0 +1,1 @@
+"""The long forms: `make soak` runs them, `make test` does not."""
