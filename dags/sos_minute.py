@@ -42,7 +42,8 @@ from sos_ops.operators.verdict import FailRunOperator
     max_active_runs=1,
     dagrun_timeout=timedelta(seconds=58),
     # History is filled by sos_history: replaying minutes would poll and, one day, command devices.
-    allowed_run_types=[DagRunType.SCHEDULED, DagRunType.MANUAL],
+    # The SDK's own copy of this enum is private; it converts this one.
+    allowed_run_types=[DagRunType.SCHEDULED, DagRunType.MANUAL],  # type: ignore[list-item]
     default_args={
         "retries": 1,
         "retry_delay": timedelta(seconds=1),

@@ -20,7 +20,9 @@ def page(healthy: RunningStack) -> Iterator[Page]:
     """A tab on the page of the running platform, opened at its start."""
     wait_for(lambda: (row := healthy.newest()) and row["value"] is not None, "a complete minute", 150)
     with chromium() as browser:
-        context = browser.new_context(viewport={"width": 1440, "height": 1000}, timezone_id="America/New_York")
+        context = browser.new_context(
+            viewport={"width": 1440, "height": 1000}, timezone_id="America/New_York"
+        )
         tab = open_page(context, healthy.page_url())
         yield tab
         if folder := os.environ.get("SOS_TEST_SCREENSHOTS"):
@@ -46,9 +48,9 @@ def test_a_new_set_made_on_the_page_has_its_first_value_with_the_next_minute(
         page.get_by_role("button", name="Create").click()
         expect(page).to_have_url(re.compile(r"/s/\d+$"))
         set_id = int(page.url.rsplit("/", 1)[1])
-        assert healthy.query('select "TAG_SET" from keti.tag_combination_map where "SET_ID" = %s', set_id) == [
-            (["over_temp", "over_voltage"],)
-        ]
+        assert healthy.query(
+            'select "TAG_SET" from keti.tag_combination_map where "SET_ID" = %s', set_id
+        ) == [(["over_temp", "over_voltage"],)]
         expect(page.locator(".sos-number")).to_have_text(re.compile(r"^[01]\.\d\d$"), timeout=60_000)
     assert healthy.query("select count(*) from keti.tag_combination_map")[0][0] == before + 1
 
