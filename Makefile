@@ -39,7 +39,7 @@ bench: $(DEV) ## measure the figures of the README's table into bench/latest.jso
 	$(BIN)/python -m bench
 
 soak: $(DEV) ## run the whole platform for long, breaking it on the way
-	$(BIN)/python -m bench.soak
+	$(BIN)/python -m pytest tests/soak --timeout=0 -s $(ARGS)
 
 lock: $(MADE) ## pin the newest versions that requirements/*.in allow
 	@test -x $(BIN)/uv || $(PIP) uv

@@ -8,10 +8,10 @@
 | `fail_the_run` | runs only when a step failed, so that the run is red | which step to open |
 
 **Called at night?** Open the red step and read its last log line: it names the device, tag or engine, and the reason.
-A failed step does not stop the next one, and the next minute starts afresh: nothing is to be cleared.
+A failed step does not stop the next one, and the next minute starts afresh: clear nothing.
 Missed minutes are closed by the next run, as *unknown* where nothing was read, never as safe.
 
-* *poll_devices red*: no device answered. Look at the BMS, its converter and the line; `sos-ops status` shows since when.
+* *poll_devices red*: no device answered. Look at the BMS, its converter, the line; `sos-ops status` says since when.
 * *score_sets red*: the database refused or is away. SoS stands still; the page says STALE until it moves again.
 * *No runs at all*: the scheduler is down; `make up` starts it again by itself, `sos-ops ps` shows it.
 

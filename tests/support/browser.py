@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +17,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from dash_app.app import create_app
 from dash_app.data.port import SafetyStore
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = os.environ.get("SOS_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
+"""None: the browser that Playwright installed for itself."""
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",

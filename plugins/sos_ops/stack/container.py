@@ -75,7 +75,7 @@ def keep(settings: Settings, name: str) -> int:
     """Runs a program and looks after it until it ends or this process is asked to.
 
     Returns:
-        The exit status: the program's, or 1 when it was ended because it no longer worked.
+        The exit status: the program's; 0 when it ended as it was asked to; 1 when it no longer worked.
 
     Raises:
         SosOpsError: there is no such program, or the database does not answer.
@@ -134,6 +134,7 @@ class Keeper:
         self._patience = patience
         self._ending = threading.Event()
         self._gave_up = False
+        self._killed = False
 
     def run(self) -> int:
         """Returns the exit status when the program has ended; SIGTERM and SIGINT end it in its own way."""
@@ -148,6 +149,8 @@ class Keeper:
         self._seen.unlink(missing_ok=True)
         if self._gave_up:
             return 1
+        if self._ending.is_set() and not self._killed:
+            return 0
         return 128 - status if status < 0 else status
 
     def _look_after(self) -> None:
@@ -184,6 +187,7 @@ class Keeper:
         last_resort.start()
 
     def _kill(self) -> None:
+        self._killed = True
         with suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
 

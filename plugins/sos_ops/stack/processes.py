@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM, Signals
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from sos_ops.settings import Settings
 from sos_ops.stack.layout import layout

@@ -168,7 +168,8 @@ class Stack:
                 logs = ", ".join(str(layout(self._settings).log_of(name)) for name in waiting)
                 self._reporter.notice(f"still waiting; see {logs}")
             self._look()
-            self._reporter.busy("waiting for " + ", ".join(titles[name] for name in waiting))
+            others = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+            self._reporter.busy(f"waiting for {titles[waiting[0]]}{others}")
             time.sleep(0.5)
 
     def welcome(self) -> None:

@@ -57,16 +57,19 @@ def _late(heartbeat: datetime | None, now: datetime) -> bool:
 
 
 STUCK = """
-select count(*) filter (where state = 'queued' and queued_dttm < now() - interval '30 seconds') > 0
-   and count(*) filter (where state = 'running') < %s
-  from task_instance where state in ('queued', 'running')
+select exists (select from task_instance
+                where queued_dttm between now() - interval '150 s' and now() - interval '30 s' and pid is null)
+   and not exists (select from task_instance where start_date > now() - interval '75 s' and pid is not null)
+   and (select count(*) from task_instance where state = 'running') < %s
 """
+"""A task was queued, no worker took it (and gave it a process), none took another, and not all are busy."""
 
 
 def tasks_are_stuck(settings: Settings) -> bool:
-    """True when a task waits in the queue though a worker should be free to take it.
+    """True when tasks are queued but not started, though a worker should be free.
 
-    A worker that is killed while it waits holds the queue's lock, and blocks all others for ever.
+    A worker that is killed while it waits holds the queue's lock, and blocks all others for ever. The scheduler's
+    heart beats on, and the tasks leave the queue when their run times out: only that none starts tells it.
     """
     scheme, _, rest = airflow_database_url(settings).partition("://")
     if not scheme.startswith("postgres"):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -76,7 +75,7 @@ def test_the_data_are_closed_to_others(server: Server) -> None:
 def test_text_sorts_by_code_point_as_in_python(server: Server) -> None:
     words = ["b", "B", "a_", "a", "ä", "과열", "Z", "_", "busan/over_temp", "over_temp"]
     values = ", ".join(f"('{word}')" for word in words)
-    found = rows(superuser_url(server.settings), f"select w from (values {values}) as t(w) order by w")
+    found = rows(superuser_url(server.settings), f"select w from (values {values}) as t(w) order by w")  # noqa: S608
     assert [row[0] for row in found] == sorted(words)
 
 
@@ -118,13 +117,13 @@ def test_a_lock_left_by_a_process_number_that_is_now_anothers_does_not_keep_it_d
     server.stop()
     # As after a power cut: the file names a living process of the same account that is no PostgreSQL.
     uid = layout(server.settings).postgres.stat().st_uid
-    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, user=uid, cwd="/")
+    stranger = subprocess.Popen(["sleep", "600"], user=uid, cwd="/")
     try:
         (layout(server.settings).postgres / "postmaster.pid").write_text(f"{stranger.pid}\n")
         server.start()
     finally:
         stranger.kill()
-        stranger.communicate()
+        stranger.wait()
     assert rows(superuser_url(server.settings), "select 1") == [(1,)]
 
 
@@ -144,19 +143,7 @@ def test_data_of_another_version_are_refused_untouched(stack_settings: Settings)
 def test_a_failed_making_leaves_nothing_behind(
     stack_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": "/",
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "PGOPTIONS": "",
-        "LD_PRELOAD": "",
-    }
-    monkeypatch.setattr("sos_ops.stack.embedded_postgres.MAJOR", "18")
-    monkeypatch.setattr(
-        "sos_ops.stack.embedded_postgres.SUPERUSER", "pg_reserved"
-    )  # initdb refuses the prefix
-    monkeypatch.setattr("sos_ops.stack.embedded_postgres.server_environment", lambda _: broken)
+    monkeypatch.setattr("sos_ops.stack.embedded_postgres.SUPERUSER", "pg_reserved")  # initdb refuses it
     with pytest.raises(SosOpsError, match="initdb failed"):
         ensure_cluster(stack_settings, notice=lambda _: None)
     assert [path.name for path in stack_settings.home.iterdir() if "postgres" in path.name] == []

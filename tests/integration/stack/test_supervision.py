@@ -13,6 +13,7 @@ import pytest
 
 from sos_ops.errors import UnknownNameError
 from sos_ops.settings import Settings
+from sos_ops.stack.databases import ensure_embedded_databases
 from sos_ops.stack.embedded_postgres import ensure_cluster, superuser_url, wait_until_ready
 from sos_ops.stack.layout import layout
 from sos_ops.stack.processes import end_leftovers, marks, postgres_pid, stack_pids
@@ -173,6 +174,7 @@ def test_a_program_waits_for_a_database_that_is_late(settings: Settings) -> None
         assert process.poll() is None
         assert not accepts(settings.dashboard_port)
         start_postgres(settings)
+        ensure_embedded_databases(settings)
         wait_for(lambda: accepts(settings.dashboard_port))
     finally:
         process.terminate()
