@@ -8,8 +8,10 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
+from urllib.parse import quote, urlsplit
 
-from pydantic import Field, PostgresDsn, field_validator
+from pydantic import Field, PostgresDsn, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -26,7 +28,7 @@ class Scenario(StrEnum):
 
 
 class Settings(BaseSettings):
-    """The platform's settings. Ports are TCP ports on 127.0.0.1."""
+    """The platform's settings. Ports are TCP ports on 127.0.0.1, unless each program has a container of its own."""
 
     model_config = SettingsConfigDict(env_prefix="SOS_", extra="ignore")
 
@@ -38,21 +40,44 @@ class Settings(BaseSettings):
     scenario: Scenario = Scenario.OVERHEAT
     database_url: PostgresDsn | None = None
     """An own PostgreSQL (15 or newer) to use instead of the embedded one."""
+    database_password: SecretStr | None = Field(default=None, exclude=True)
+    """The password that `database_url` leaves out, as it is: nothing in it needs quoting."""
+    bind: str = "127.0.0.1"
+    """Address that the page, Airflow and the simulated BMS listen on; in a container `0.0.0.0`."""
+    airflow_host: str = "127.0.0.1"
+    """Where Airflow's tasks, and whoever looks after Airflow, reach its API."""
+    modbus_host: str = "127.0.0.1"
+    """Where the demo's device is reached."""
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
-    @field_validator("database_url", mode="before")
+    @field_validator("database_url", "database_password", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return value or None
+
+    @model_validator(mode="after")
+    def _complete_database_url(self) -> Self:
+        if self.database_url is not None and self.database_password is not None:
+            self.database_url = _with_password(self.database_url, self.database_password)
+        return self
 
     @property
     def uses_embedded_postgres(self) -> bool:
         """True when no own server was named."""
         return self.database_url is None
+
+
+def _with_password(url: PostgresDsn, password: SecretStr) -> PostgresDsn:
+    parts = urlsplit(str(url))
+    if parts.password or not parts.username:
+        return url
+    login, _, server = parts.netloc.rpartition("@")
+    quoted = quote(password.get_secret_value(), safe="")
+    return PostgresDsn(parts._replace(netloc=f"{login.rstrip(':')}:{quoted}@{server}").geturl())
 
 
 @lru_cache(maxsize=1)

@@ -37,6 +37,9 @@ from sos_ops.store.migrate import migrate
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 30.0
 
+SLOW = 0.01
+"""A clock so slow that a busy machine does not carry a test into the next minute."""
+
 
 @dataclass(frozen=True)
 class Database:
@@ -63,10 +66,10 @@ class Database:
         with connect(self.url) as connection:
             connection.execute(statement.encode(), parameters)
 
-    def set_clock(self, at: datetime) -> None:
-        """Makes the platform's clock show `at` now; it goes on at its usual pace."""
+    def set_clock(self, at: datetime, rate: float = SLOW) -> None:
+        """Makes the platform's clock show `at` now; it goes on at this pace."""
         with connect(self.url) as connection:
-            set_clock(connection, platform_time=at, rate=1.0)
+            set_clock(connection, platform_time=at, rate=rate)
 
 
 class Cluster:
@@ -78,10 +81,15 @@ class Cluster:
         self._template = urlsplit(database_url(settings))
 
     @contextmanager
-    def fresh_database(self) -> Iterator[Database]:
-        """A copy of the migrated database, dropped at the end whoever is still connected."""
+    def fresh_database(self, like: Database | None = None) -> Iterator[Database]:
+        """A copy of the migrated database, dropped at the end whoever is still connected.
+
+        Args:
+            like: copy this database instead, to which nobody may be connected now.
+        """
         name = f"test_{next(self._numbers)}"
-        template = sql.Identifier(self._template.path.lstrip("/"))
+        source = self._template if like is None else urlsplit(like.url)
+        template = sql.Identifier(source.path.lstrip("/"))
         # Copying its files is several times faster than writing them through the log, without fsync.
         create = sql.SQL("create database {} template {} strategy file_copy")
         self._run(create.format(sql.Identifier(name), template))

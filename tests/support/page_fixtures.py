@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
-from tests.support.browser import PageServer, chromium, open_page, serve
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from dash_app.data.port import SafetyStore
+from tests.support.browser import PageServer, chromium, open_page, serve
+
+PATIENCE_MS = 30_000
+"""The machine may be busy with the rest of the tests."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Closed with the module: while it runs, no other test of the process could run an event loop."""
+    expect.set_options(timeout=PATIENCE_MS)
     with chromium() as running:
         yield running
 

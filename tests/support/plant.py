@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sos_ops.pipeline.score import Decision, close_minutes
 from sos_ops.safety.score import Limits
@@ -77,7 +78,7 @@ def sos_rows(database: Database, query: str = ROWS) -> dict[tuple[datetime, int]
     }
 
 
-def everything_decided(database: Database) -> list[list[tuple[object, ...]]]:
+def everything_decided(database: Database) -> list[list[tuple[Any, ...]]]:
     """All that scoring ever wrote, with the times of the decisions: nothing may differ where nothing was done."""
     return [
         database.rows(f"select * from sos_ops.{table} order by minute, {key}_id, decided_at")  # noqa: S608
@@ -90,7 +91,7 @@ def everything_decided(database: Database) -> list[list[tuple[object, ...]]]:
     ]
 
 
-def scores_and_sos(database: Database) -> list[list[tuple[object, ...]]]:
+def scores_and_sos(database: Database) -> list[list[tuple[Any, ...]]]:
     """What stands, without the times of the decisions."""
     return [
         database.rows(

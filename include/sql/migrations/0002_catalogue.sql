@@ -57,7 +57,9 @@ create table sos_ops.tag_limits (
     changed_at         timestamptz not null default sos_ops.now(),
     primary key (tag_id, version),
     unique (tag_id, valid_from),
-    constraint threshold_differs_from_safe_value check (warning_threshold <> maximum_safe_value)
+    constraint threshold_differs_from_safe_value check (warning_threshold <> maximum_safe_value),
+    -- Half of what a number can hold, so that their difference is a number too.
+    constraint limits_within_reach check (greatest(abs(warning_threshold), abs(maximum_safe_value)) < 8.9e307)
 );
 
 create table sos_ops.bands (
@@ -130,6 +132,11 @@ begin
     if its_partner is null then
         raise exception using errcode = 'foreign_key_violation',
             message = format('no partner named %L: add it first with `sos-ops partner add NAME`', new_partner);
+    end if;
+    if new_tag like 'testbed/%' then
+        raise exception using errcode = 'check_violation',
+            message = format('tags of the default site have bare names: %L instead of %L',
+                             left(split_part(new_tag, '/', 2), 80), left(new_tag, 80));
     end if;
     insert into sos_ops.site (site) values (its_site) on conflict do nothing;
     insert into sos_ops.tag (tag, site, partner_id, unit)

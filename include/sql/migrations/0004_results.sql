@@ -43,9 +43,10 @@ begin
         raise exception using errcode = 'check_violation',
             message = format('%s of tag %L at %s is no finite number: leave the row out when there is no result',
                              new."VALUE", left(new."TAG", 80), new."TIMESTAMP");
-    elsif not (new."TIMESTAMP" > '-infinity' and new."TIMESTAMP" <= arrived + interval '60 seconds') then
+    -- No battery was measured before 1900, and times before year 1 cannot be read by Python.
+    elsif not (new."TIMESTAMP" >= '1900-01-01+00' and new."TIMESTAMP" <= arrived + interval '60 seconds') then
         raise exception using errcode = 'check_violation',
-            message = format('TIMESTAMP %s of tag %L is more than 60 s ahead of %s (or not a time): check the clock',
+            message = format('TIMESTAMP %s of tag %L is more than 60 s ahead of %s (or before 1900): check the clock',
                              new."TIMESTAMP", left(new."TAG", 80), arrived);
     end if;
     select t.tag_id into its_tag from sos_ops.tag as t
@@ -89,12 +90,13 @@ begin
             message = format('partner name %L is reserved or an SQL keyword: choose another', new_name);
     end if;
     insert into sos_ops.partner (name) values (new_name) returning partner_id into its_id;
+    -- The name comes first: no other table, and no index of another partner's, ends in _result.
     execute format('create table sos_ops.%I partition of sos_ops.result for values in (%s)',
-                   'result_' || new_name, its_id);
+                   new_name || '_result', its_id);
     execute format(
         'create view keti.%I as select r.ts as "TIMESTAMP", t.tag::text as "TAG", r.value as "VALUE", '
         'r.warning_request as "WARNING_REQUEST" from sos_ops.%I as r join sos_ops.tag as t using (tag_id)',
-        new_name, 'result_' || new_name);
+        new_name, new_name || '_result');
     execute format(
         'create trigger accept_result instead of insert on keti.%I for each row '
         'execute function sos_ops.accept_result(%L)', new_name, its_id);

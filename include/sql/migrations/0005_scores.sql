@@ -57,7 +57,12 @@ begin
             its_name := parent || to_char(its_day, '_YYYY_MM_DD');
             continue when to_regclass(format('sos_ops.%I', its_name)) is not null;
             perform pg_advisory_xact_lock(7305, 1);
-            continue when to_regclass(format('sos_ops.%I', its_name)) is not null;
+            -- Asked by a query, whose snapshot is new: the cache behind to_regclass may still say that it is not there
+            -- when another session made it while we waited.
+            continue when exists (
+                select from pg_class as c
+                where c.relnamespace = 'sos_ops'::regnamespace and c.relname = its_name
+            );
             execute format('create table sos_ops.%I (like sos_ops.%I including defaults including constraints)',
                            its_name, parent);
             execute format('alter table sos_ops.%I attach partition sos_ops.%I for values from (%L) to (%L)',

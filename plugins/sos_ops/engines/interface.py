@@ -59,7 +59,7 @@ class Engine(Protocol):
 
         Args:
             readings: one row a point, columns minute, device, site, point, value, quality, read_at; a device that
-                was to be read and brought nothing has one row whose point is missing.
+                was to be read and was not read completely has one more row, whose point is missing.
             limits: the limits now in force of the partner's tags, by full tag name; only these tags are written.
 
         Returns:

@@ -49,8 +49,9 @@ class LimitEngine:
     def analyse(self, readings: pd.DataFrame, limits: Mapping[str, Limits]) -> Analysis:
         """The extreme of each rule's point per site and minute; see `Engine.analyse`.
 
-        Absent data can prove danger, never safety: while a device of the site has no value, the extreme of the
-        others is given only when it already lies at or beyond the tag's warning threshold.
+        Absent data can prove danger, never safety: while a device of the site lacks a value that it measures (or may
+        measure: it was not read completely), the extreme of the others is given only when it already lies at or
+        beyond the tag's warning threshold.
         """
         rows: list[tuple[Any, str, float]] = []
         withheld: list[Withheld] = []
@@ -66,15 +67,18 @@ class LimitEngine:
 def _of_site(
     site: str, group: pd.DataFrame, limits: Mapping[str, Limits]
 ) -> Iterator[tuple[str, float] | Withheld]:
-    devices = set(group["device"])
+    not_read_completely = set(group.loc[group["point"].isna(), "device"])
     for rule in RULES:
         tag = tag_name(site, rule.name)
         if tag not in limits:
             continue
-        values = group.loc[group["point"] == rule.point].set_index("device")["value"].dropna()
-        missing = sorted(devices - set(values.index))
+        measured = group.loc[group["point"] == rule.point].set_index("device")["value"]
+        values = measured.dropna()
+        missing = sorted((not_read_completely | set(measured.index)) - set(values.index))
         extreme = math.nan if values.empty else float(values.max() if rule.highest else values.min())
-        if values.empty or (missing and _depth(extreme, limits[tag]) < 1.0):
+        if values.empty and not missing:
+            yield Withheld(tag, f"no device of the site measures {rule.point}")
+        elif values.empty or (missing and _depth(extreme, limits[tag]) < 1.0):
             yield Withheld(tag, f"{rule.point} missing of {', '.join(missing)}")
         else:
             yield tag, extreme

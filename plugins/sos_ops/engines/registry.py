@@ -16,7 +16,7 @@ def load_engines() -> tuple[list[Engine], list[str]]:
     """Every engine found through the entry point group, in name order.
 
     Returns:
-        The engines, and one line for each entry point that could not be loaded: a broken one stops no other.
+        The engines, and one line for each entry point that cannot be used: a broken one stops no other.
     """
     engines: list[Engine] = []
     failures: list[str] = []
@@ -28,8 +28,13 @@ def load_engines() -> tuple[list[Engine], list[str]]:
                 f"engine {entry.name} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}"
             )
             continue
-        if isinstance(engine, Engine):
-            engines.append(engine)
-        else:
+        if not isinstance(engine, Engine):
             failures.append(f"engine {entry.name} ({entry.value}) has no name, partner and analyse()")
+        elif engine.name in (other.name for other in engines):
+            # What is analysed is remembered by the engine's name: two of one name would hide minutes from each other.
+            failures.append(
+                f"engine {entry.name} ({entry.value}): another one is named {engine.name!r}, rename it"
+            )
+        else:
+            engines.append(engine)
     return engines, failures

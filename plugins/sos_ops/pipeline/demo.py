@@ -6,7 +6,7 @@ from sos_ops.engines.limits import DEFAULT_SITE, RULES, LimitEngine
 from sos_ops.settings import Settings
 from sos_ops.store.catalogue import add_partner, add_tag, partner_names
 from sos_ops.store.connection import connect
-from sos_ops.store.devices import add_device, devices, move_device
+from sos_ops.store.devices import Device, add_device, devices, move_device
 from sos_ops.store.page import find_or_create_set, tag_views
 
 DEMO_DEVICE = "demo-rack"
@@ -24,13 +24,13 @@ def ensure_demo(database_url: str, settings: Settings) -> None:
                 connection,
                 name=DEMO_DEVICE,
                 site=DEFAULT_SITE,
-                host="127.0.0.1",
+                host=settings.modbus_host,
                 port=settings.modbus_port,
                 unit_id=1,
                 protocol_map=DEMO_MAP,
             )
-        elif any(device.name == DEMO_DEVICE and device.port != settings.modbus_port for device in known):
-            move_device(connection, DEMO_DEVICE, port=settings.modbus_port)
+        elif any(device.name == DEMO_DEVICE and _has_moved(device, settings) for device in known):
+            move_device(connection, DEMO_DEVICE, host=settings.modbus_host, port=settings.modbus_port)
         if LimitEngine.partner not in partner_names(connection):
             add_partner(connection, LimitEngine.partner)
         if not tag_views(connection):
@@ -39,3 +39,7 @@ def ensure_demo(database_url: str, settings: Settings) -> None:
                     connection, rule.name, partner=LimitEngine.partner, limits=rule.limits, unit=rule.unit
                 )
             find_or_create_set(connection, [rule.name for rule in RULES])
+
+
+def _has_moved(device: Device, settings: Settings) -> bool:
+    return (device.host, device.port) != (settings.modbus_host, settings.modbus_port)

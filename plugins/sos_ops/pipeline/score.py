@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 REVISED_MINUTES = 5
 """A live run decides these many minutes before its own once more, for results that came late."""
 
+CREATION_TAKES_US = 3_600_000_000
+"""A set that was created is committed within this time."""
+
 ROWS_AT_ONCE = 2_000_000
 """Bound on the SoS rows held in memory at a time."""
 
@@ -63,9 +66,9 @@ class Decision:
 
 
 def _worst_line(worst: Worst) -> str:
-    sign = "" if worst.complete else "at most "
+    sign = "at" if worst.complete else "at most"
     cause = f" by {worst.limiting_tag}" if worst.limiting_tag else ""
-    return f"set {worst.set_id} at {sign}{worst.upper:.3f}{cause}"
+    return f"set {worst.set_id} {sign} {worst.upper:.3f}{cause}"
 
 
 def close_minutes(connection: Connection) -> Iterator[Decision]:
@@ -80,28 +83,30 @@ def close_minutes(connection: Connection) -> Iterator[Decision]:
     minute = floor_minute(now(connection))
     progress = scores.read_progress(connection)
     connection.rollback()
-    began = ceil_minute(progress.began) if progress.began else minute
-    closed_until = progress.closed_until or min(began, minute) - MINUTE
-    yield _decide_and_commit(connection, minute - REVISED_MINUTES * MINUTE, minute)
+    if progress.closed_until is None:
+        first = min(ceil_minute(progress.began), minute) if progress.began else minute
+    else:  # the minutes that the missed runs would have revised, too
+        first = progress.closed_until + MINUTE - REVISED_MINUTES * MINUTE
     until = minute - REVISED_MINUTES * MINUTE
-    while closed_until + MINUTE < until:
-        first = closed_until + MINUTE
+    yield _close(connection, until, minute, minute if first >= until else None)
+    while first < until:
         last = min(until - MINUTE, first + timedelta(minutes=59))
-        yield _decide_and_commit(connection, first, last)
-        closed_until = last
-        scores.advance_progress(connection, closed_until=closed_until, newest_decided=None)
-        connection.commit()
-    scores.advance_progress(connection, closed_until=minute, newest_decided=None)
-    connection.commit()
+        yield _close(connection, first, last, minute if last + MINUTE == until else last)
+        first = last + MINUTE
 
 
-def _decide_and_commit(connection: Connection, first: datetime, last: datetime) -> Decision:
-    decision = decide(connection, first, last)
+def _close(
+    connection: Connection, first: datetime, last: datetime, closed_until: datetime | None
+) -> Decision:
+    decision = decide(connection, first, last, live=True)
+    scores.advance_progress(connection, closed_until=closed_until, newest_decided=None)
     connection.commit()
     return decision
 
 
-def decide(connection: Connection, first: datetime, last: datetime, *, backfill: bool = False) -> Decision:
+def decide(
+    connection: Connection, first: datetime, last: datetime, *, backfill: bool = False, live: bool = False
+) -> Decision:
     """Decides every minute from `first` to `last` inside the caller's transaction.
 
     Rows that would come out the same are left alone, changed ones become revisions: doing it twice changes nothing.
@@ -111,19 +116,21 @@ def decide(connection: Connection, first: datetime, last: datetime, *, backfill:
         first: a minute mark.
         last: a minute mark, not before `first`, not in the future.
         backfill: sets and tags that are not retired get rows before their creation too.
+        live: minutes decided before are known to have rows of all but the newest sets; else all are counted.
     """
     scores.lock_for_scoring(connection, first, last)
     minutes = minute_marks(first, last)
     inputs = load_inputs(connection, minutes, backfill=True)
-    decided_at = now(connection)
     tag_scores = score_tags(minutes, inputs.limits, inputs.results, inputs.tag_ids.size)
-    existing = scores.rows_per_minute(connection, minutes)
+    counted = _perhaps_unseen(inputs, minutes) if live else np.ones(inputs.set_ids.size, dtype=np.bool_)
+    counted_ids = None if counted.all() else inputs.set_ids[counted]
+    standing = scores.read_standing(connection, tag_scores, inputs.tag_ids, counted_ids, backfill=backfill)
+    decided_at = standing.read_at
     tag_active = inputs.tag_exists(minutes, backfill=backfill)
-    compared = scores.compare_tag_scores(connection, tag_scores, inputs.tag_ids)
     set_active = _set_active(inputs, minutes, backfill=backfill)
-    untouched = (existing == 0) & ~compared.stored.any(axis=1)
-    tag_moved = ((compared.stored | tag_active) & ~compared.same).any(axis=1)
-    moved = ~untouched & (tag_moved | (existing < set_active.sum(axis=1)))
+    untouched = ~standing.decided & ~standing.tag_stored.any(axis=1)
+    tag_moved = ((standing.tag_stored | tag_active) & ~standing.tag_same).any(axis=1)
+    moved = ~untouched & (tag_moved | (standing.sets < set_active[:, counted].sum(axis=1)))
     rows, revised = 0, 0
     for chosen in _portions(untouched, inputs.set_ids.size):
         part, set_scores = _score(inputs, tag_scores, chosen, set_active)
@@ -148,7 +155,14 @@ def decide(connection: Connection, first: datetime, last: datetime, *, backfill:
     scores.advance_progress(connection, closed_until=None, newest_decided=last)
     newest = at_minutes(tag_scores, minutes == minutes[-1])
     return _decision(
-        last, len(minutes), rows, revised, inputs, score_sets(newest, inputs.sets, inputs.bands), set_active
+        connection,
+        last,
+        len(minutes),
+        rows,
+        revised,
+        inputs,
+        score_sets(newest, inputs.sets, inputs.bands),
+        set_active,
     )
 
 
@@ -183,6 +197,12 @@ def minute_marks(first: datetime, last: datetime) -> Micros:
     return np.arange(to_micros(first), to_micros(last) + 1, 60_000_000, dtype=np.int64)
 
 
+def _perhaps_unseen(inputs: ScoringInputs, minutes: Micros) -> Bools:
+    """Sets that became visible perhaps only after a minute was decided that they exist at, shape (sets,)."""
+    unseen: Bools = inputs.set_created > minutes[0] - CREATION_TAKES_US
+    return unseen
+
+
 def _set_active(inputs: ScoringInputs, minutes: Micros, *, backfill: bool) -> Bools:
     """Where a set's row may be new, shape (minutes, sets)."""
     at = minutes[:, None]
@@ -212,6 +232,7 @@ def _score(
 
 
 def _decision(
+    connection: Connection,
     minute: datetime,
     minutes: int,
     rows: int,
@@ -231,11 +252,11 @@ def _decision(
         complete=int(complete.sum()),
         incomplete=int((active & ~complete).sum()),
         bands={name: int(((band == code) & active).sum()) for code, name in enumerate(BAND_ORDER)},
-        worst=_worst(inputs, newest, active),
+        worst=_worst(connection, inputs, newest, active),
     )
 
 
-def _worst(inputs: ScoringInputs, newest: SetScores, active: Bools) -> Worst | None:
+def _worst(connection: Connection, inputs: ScoringInputs, newest: SetScores, active: Bools) -> Worst | None:
     if not active.any():
         return None
     upper = np.where(active, newest.combined.upper[0], np.inf)
@@ -245,7 +266,7 @@ def _worst(inputs: ScoringInputs, newest: SetScores, active: Bools) -> Worst | N
         set_id=int(inputs.set_ids[at]),
         upper=float(upper[at]),
         complete=bool(newest.combined.complete[0, at]),
-        limiting_tag=inputs.tag_names[limiting] if limiting >= 0 else None,
+        limiting_tag=scores.tag_name(connection, int(inputs.tag_ids[limiting])) if limiting >= 0 else None,
     )
 
 

@@ -13,7 +13,6 @@ limits, so "at the threshold" is decided on u and never by comparing f with L.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from sos_ops.errors import InvalidConfigurationError
 
 Floats = NDArray[np.float64]
+
+_LARGEST = 8.9e307
+"""Half of what a number can hold: the difference of two such limits is a number too."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ class Limits:
     def __post_init__(self) -> None:
         for name in ("maximum_safe_value", "warning_threshold", "upper_safety_limit"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise InvalidConfigurationError(f"{name} must be a finite number, not {value!r}")
-        if self.maximum_safe_value == self.warning_threshold:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+                raise InvalidConfigurationError(f"{name} must be a finite number, not {str(value)[:40]!r}")
+        if float(self.maximum_safe_value) == float(self.warning_threshold):
             raise InvalidConfigurationError(
                 f"warning_threshold equals maximum_safe_value ({self.maximum_safe_value}): "
                 "depth has no scale between them, choose two values"
@@ -85,8 +87,10 @@ def score_of_depth(u: ArrayLike, upper_safety_limit: ArrayLike) -> Floats:
         f in [0, 1], of the broadcast shape.
     """
     u = np.asarray(u, dtype=np.float64)
-    steepness = 1.0 / np.asarray(upper_safety_limit, dtype=np.float64) - 1.0
     with np.errstate(over="ignore"):
+        # Below 5.6e-309 the inverse overflows; times a square that underflowed to 0 it would be no number.
+        inverse = np.minimum(1.0 / np.asarray(upper_safety_limit, dtype=np.float64), np.finfo(np.float64).max)
+        steepness = inverse - 1.0
         fallen = 1.0 / (1.0 + steepness * (u * u))
     result: Floats = np.where(u <= 0.0, 1.0, fallen)
     return result

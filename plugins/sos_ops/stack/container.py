@@ -28,6 +28,7 @@ from sos_ops.stack.airflow_config import migrate_airflow, write_airflow_files
 from sos_ops.stack.databases import ensure_airflow_database
 from sos_ops.stack.embedded_postgres import wait_until_ready
 from sos_ops.stack.health import program_health
+from sos_ops.stack.launch import DEADLINE_S, wait_for_needs
 from sos_ops.stack.layout import layout
 from sos_ops.stack.programs import WATCHDOG, Program, program_command, program_environment, programs
 from sos_ops.stack.secrets import AIRFLOW_URL_VARIABLE, database_url
@@ -37,7 +38,6 @@ PREPARE = "prepare"
 WORKS = Path(tempfile.gettempdir()) / "sos-works"
 """Was written when the program was last seen to work."""
 
-DATABASE_DEADLINE_S = 60.0
 LOOK_EVERY_S_AT_START = 2.0
 RECENT = timedelta(seconds=30)
 
@@ -56,7 +56,7 @@ def prepare(settings: Settings, environ: Mapping[str, str] = os.environ) -> None
 
     layout(settings).create()
     url = database_url(settings)
-    wait_until_ready(url, DATABASE_DEADLINE_S)
+    wait_until_ready(url, DEADLINE_S)
     log.info("the platform's tables: %s", ", ".join(migrate(url)) or "up to date")
     ensure_demo(url, settings)
     if not environ.get(AIRFLOW_URL_VARIABLE):
@@ -78,11 +78,10 @@ def keep(settings: Settings, name: str) -> int:
         The exit status: the program's; 0 when it ended as it was asked to; 1 when it no longer worked.
 
     Raises:
-        SosOpsError: there is no such program, or the database does not answer.
+        SosOpsError: there is no such program, or what it needs does not answer.
     """
     item = _named(settings, name)
-    if item.needs_database:
-        wait_until_ready(database_url(settings), DATABASE_DEADLINE_S)
+    wait_for_needs(settings, item)
     keeper = Keeper(
         item,
         program_command(item),
@@ -134,7 +133,6 @@ class Keeper:
         self._patience = patience
         self._ending = threading.Event()
         self._gave_up = False
-        self._killed = False
 
     def run(self) -> int:
         """Returns the exit status when the program has ended; SIGTERM and SIGINT end it in its own way."""
@@ -149,7 +147,7 @@ class Keeper:
         self._seen.unlink(missing_ok=True)
         if self._gave_up:
             return 1
-        if self._ending.is_set() and not self._killed:
+        if self._ending.is_set():
             return 0
         return 128 - status if status < 0 else status
 
@@ -187,7 +185,7 @@ class Keeper:
         last_resort.start()
 
     def _kill(self) -> None:
-        self._killed = True
+        log.info("%s did not end within %d s: killing it", self._item.name, self._item.stop_grace_s)
         with suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
 

@@ -15,7 +15,7 @@ from sos_ops.settings import Settings, get_settings
 from sos_ops.stack.embedded_postgres import become_server, wait_until_ready
 from sos_ops.stack.health import airflow_health
 from sos_ops.stack.processes import end, stack_pids
-from sos_ops.stack.programs import POSTGRES, program, program_command, program_environment
+from sos_ops.stack.programs import POSTGRES, Program, program, program_command, program_environment
 from sos_ops.stack.secrets import database_url
 
 DEADLINE_S = 60.0
@@ -32,12 +32,21 @@ def launch(name: str) -> None:
         become_server(settings)
     item = program(settings, name)
     end(stack_pids(settings, name), grace_s=3)
+    wait_for_needs(settings, item)
+    command = program_command(item)
+    os.execve(command[0], command, program_environment(settings, name))  # noqa: S606  # our own command
+
+
+def wait_for_needs(settings: Settings, item: Program) -> None:
+    """Returns when what the program needs at its start is there.
+
+    Raises:
+        SosOpsError: it was not within a minute.
+    """
     if item.needs_database:
         wait_until_ready(database_url(settings), DEADLINE_S)
     if item.needs_api:
         _wait_for_api(settings)
-    command = program_command(item)
-    os.execve(command[0], command, program_environment(settings, name))  # noqa: S606  # our own command
 
 
 def _wait_for_api(settings: Settings) -> None:

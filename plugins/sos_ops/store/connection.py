@@ -64,6 +64,7 @@ _CONSTRAINTS = {
     "threshold_differs_from_safe_value": (
         "the warning threshold equals the maximum safe value: depth has no scale between them, choose two values"
     ),
+    "limits_within_reach": "the warning threshold and the maximum safe value must be below 8.9e307 in size",
     "tag_limits_maximum_safe_value_check": "the maximum safe value must be a finite number",
     "tag_limits_warning_threshold_check": "the warning threshold must be a finite number",
     "tag_limits_upper_safety_limit_check": "the upper safety limit must lie between 0 and 1, both excluded",

@@ -45,6 +45,6 @@ def add_device(
     return int(row[0])
 
 
-def move_device(connection: Connection, name: str, *, port: int) -> None:
-    """Records that a device answers on another TCP port."""
-    connection.execute("update sos_ops.device set port = %s where name = %s", (port, name))
+def move_device(connection: Connection, name: str, *, host: str, port: int) -> None:
+    """Records that a device answers on another host or TCP port."""
+    connection.execute("update sos_ops.device set host = %s, port = %s where name = %s", (host, port, name))

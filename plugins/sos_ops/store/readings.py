@@ -99,7 +99,7 @@ def unanalysed_minutes(
 
 
 def readings_of(connection: Connection, minutes: Sequence[datetime]) -> pd.DataFrame:
-    """Readings of these minutes, one row a point; a device that brought none has one row with no point.
+    """Readings of these minutes, one row a point; a device not read completely has one more row, with no point.
 
     Returns:
         Columns `READING_COLUMNS`; value in the point's unit, NaN where there is none; times in UTC.

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import numpy as np
+import psycopg
 
 from sos_ops.safety.as_of import Micros
-from sos_ops.safety.timeline import Bools, SetScores, TagScores
+from sos_ops.safety.timeline import Bools, Ints, SetScores, TagScores
 from sos_ops.store import sql
 from sos_ops.store.binary_copy import (
+    BOOL,
     CHAR,
     FLOAT8,
     INT2,
     INT4,
+    INT8,
     TIMESTAMPTZ,
     Column,
     from_micros,
-    read_rows,
+    read_arrays,
     to_micros,
     write_rows,
 )
@@ -48,7 +52,7 @@ class Progress:
     Attributes:
         closed_until: every minute up to this one is closed; None before the first run.
         newest_decided: the newest minute with a decision.
-        began: when the first tag or set was made; None on an empty platform.
+        began: when the first tag or set was made; None on an empty platform, and once minutes are closed.
     """
 
     closed_until: datetime | None
@@ -73,69 +77,95 @@ def advance_progress(
 
 def lock_for_scoring(connection: Connection, first: datetime, last: datetime) -> None:
     """Makes this transaction the only writer of these minutes, and holds the limits still until it ends."""
-    days = {
-        "first_day": (first.astimezone(UTC).date() - _EPOCH_DAY).days,
-        "last_day": (last.astimezone(UTC).date() - _EPOCH_DAY).days,
-    }
-    connection.execute("select pg_advisory_xact_lock_shared(7305, 0)")
-    connection.execute(sql.load("lock_for_scoring"), days)
-    connection.execute(
-        "select sos_ops.ensure_days(%s, %s)", (first.astimezone(UTC).date(), last.astimezone(UTC).date())
-    )
-
-
-def rows_per_minute(connection: Connection, minutes: Micros) -> Micros:
-    """How many SoS rows each of the minutes has, shape (minutes,)."""
-    counts = {to_micros(m): int(n) for m, n in connection.execute(sql.load("count_sos_rows"), _span(minutes))}
-    return np.array([counts.get(int(m), 0) for m in minutes], dtype=np.int64)
+    first_day, last_day = first.astimezone(UTC).date(), last.astimezone(UTC).date()
+    days = {"first_day": (first_day - _EPOCH_DAY).days, "last_day": (last_day - _EPOCH_DAY).days}
+    with connection.pipeline():  # one round trip
+        connection.execute("select pg_advisory_xact_lock_shared(7305, 0)")
+        connection.execute(sql.load("lock_for_scoring"), days)
+        connection.execute("select sos_ops.ensure_days(%s, %s)", (first_day, last_day))
 
 
 @dataclass(frozen=True)
-class StoredTagScores:
-    """Tag scores as they stand; arrays of shape (minutes, tags). `stored` tells where there is a row."""
+class Standing:
+    """What stands at a span of minutes before it is decided.
 
-    stored: Bools
-    same: Bools
+    Attributes:
+        decided: which minutes have rows at all. Shape (minutes,).
+        sets: how many of the sets asked for and active at a minute have a row there. Shape (minutes,).
+        tag_stored: where a tag has a row. Shape (minutes, tags).
+        tag_same: where that row is bit for bit what would be written now. Shape (minutes, tags).
+        read_at: platform time at which it was read.
+    """
+
+    decided: Bools
+    sets: Ints
+    tag_stored: Bools
+    tag_same: Bools
+    read_at: datetime
 
 
-def compare_tag_scores(connection: Connection, tag_scores: TagScores, tag_ids: Micros) -> StoredTagScores:
-    """Where a tag's score at a minute is stored, and whether what is stored is bit for bit this one."""
-    rows = read_rows(
-        connection,
-        sql.load("copy_tag_scores"),
-        _span(tag_scores.minutes),
-        [
-            ("minute", TIMESTAMPTZ),
-            ("tag_id", INT4),
-            ("value", FLOAT8),
-            ("result_ts", TIMESTAMPTZ),
-            ("score", FLOAT8),
-            ("missing", CHAR),
-            ("decided_at", TIMESTAMPTZ),
-        ],
-    )
+def read_standing(
+    connection: Connection,
+    tag_scores: TagScores,
+    tag_ids: Ints,
+    set_ids: Ints | None = None,
+    *,
+    backfill: bool = False,
+) -> Standing:
+    """What stands at the minutes of these scores, compared with them.
+
+    Args:
+        connection: an open transaction.
+        tag_scores: scores of consecutive minutes.
+        tag_ids: database id of each tag.
+        set_ids: the sets whose rows are counted, a few; None counts all.
+        backfill: sets that are not retired count as active before their creation.
+    """
+    span = _span(tag_scores.minutes)
+    counted = {"set_ids": None if set_ids is None else set_ids.tolist(), "backfill": backfill}
+    with connection.pipeline():  # one round trip
+        rows = connection.execute(sql.load("select_standing_tag_scores"), span, binary=True)
+        counts = connection.execute(sql.load("count_standing_sos"), span | counted, binary=True)
+        moment = connection.execute("select sos_ops.now()")
+    stored, same = _compare_tag_scores(rows, tag_scores, tag_ids)
+    row = moment.fetchone()
+    assert row is not None  # noqa: S101  # a function call returns one row
+    decided, sets = read_arrays(counts, BOOL, INT8)[0]
+    return Standing(decided, sets, stored, same, row[0])
+
+
+def _compare_tag_scores(
+    rows: psycopg.Cursor[tuple[Any, ...]], tag_scores: TagScores, tag_ids: Ints
+) -> tuple[Bools, Bools]:
+    minute, tag_id, value, result_ts, score, missing = read_arrays(
+        rows, TIMESTAMPTZ, INT4, FLOAT8, TIMESTAMPTZ, FLOAT8, CHAR
+    )[0]
     stored = np.zeros(tag_scores.known.shape, dtype=np.bool_)
     same = np.zeros(tag_scores.known.shape, dtype=np.bool_)
-    if rows.size == 0 or tag_ids.size == 0:
-        return StoredTagScores(stored, same)
-    order = np.argsort(tag_ids)
-    position = np.minimum(np.searchsorted(tag_ids, rows["tag_id"], sorter=order), tag_ids.size - 1)
-    column = order[position]
-    line = np.minimum(np.searchsorted(tag_scores.minutes, rows["minute"]), tag_scores.minutes.size - 1)
-    ours = (tag_ids[column] == rows["tag_id"]) & (tag_scores.minutes[line] == rows["minute"])
-    line, column, rows = line[ours], column[ours], rows[ours]
-    known = rows["score"] >= 0
+    if minute.size == 0 or tag_ids.size == 0:
+        return stored, same
+    by_id = np.argsort(tag_ids)
+    column = by_id[np.minimum(np.searchsorted(tag_ids, tag_id, sorter=by_id), tag_ids.size - 1)]
+    line = np.searchsorted(tag_scores.minutes, minute)
+    known = score >= 0
     equal_known = (
-        (rows["value"] == tag_scores.value[line, column])
-        & (rows["result_ts"] == tag_scores.result_ts[line, column])
-        & (rows["score"] == tag_scores.score[line, column])
+        (value == tag_scores.value[line, column])
+        & (result_ts == tag_scores.result_ts[line, column])
+        & (score == tag_scores.score[line, column])
     )
-    equal_missing = rows["missing"] == MISSING_CODES[tag_scores.missing[line, column]]
-    stored[line, column] = True
-    same[line, column] = (known == tag_scores.known[line, column]) & np.where(
-        known, equal_known, equal_missing
-    )
-    return StoredTagScores(stored, same)
+    equal_missing = missing == MISSING_CODES[tag_scores.missing[line, column]]
+    equal = (known == tag_scores.known[line, column]) & np.where(known, equal_known, equal_missing)
+    ours = tag_ids[column] == tag_id
+    stored[line[ours], column[ours]] = True
+    same[line[ours], column[ours]] = equal[ours]
+    return stored, same
+
+
+def tag_name(connection: Connection, tag_id: int) -> str:
+    """The name of a tag."""
+    row = connection.execute("select tag from sos_ops.tag where tag_id = %s", (tag_id,)).fetchone()
+    assert row is not None  # noqa: S101  # tags are never deleted
+    return str(row[0])
 
 
 def write_new(
@@ -177,7 +207,7 @@ def merge(
         tag_rows: which tags take part at all, shape (minutes, tags).
         set_active: the same for sets; `set_scores.exists` tells which take part.
     """
-    parameters = {"decided_at": decided_at}
+    parameters = {"decided_at": decided_at, **_span(tag_scores.minutes)}
     connection.execute(sql.load("create_staged_scores"))
     tag_columns = _tag_columns(tag_scores, tag_rows, tag_ids, decided_at)
     tag_columns.append(_active_column(tag_active, tag_rows))
@@ -186,8 +216,8 @@ def merge(
     columns.append(_active_column(set_active, set_scores.exists))
     write_rows(connection, sql.load("copy_staged_sos_in"), columns)
     connection.execute("analyze pg_temp.staged_tag_score, pg_temp.staged_sos")
-    connection.execute(sql.load("merge_staged_tag_scores"), parameters)
-    row = connection.execute(sql.load("merge_staged_sos"), parameters).fetchone()
+    connection.execute(sql.load("merge_tag_scores"), parameters)
+    row = connection.execute(sql.load("merge_sos"), parameters).fetchone()
     connection.execute("drop table pg_temp.staged_tag_score, pg_temp.staged_sos")
     assert row is not None  # noqa: S101  # an aggregate returns one row
     return Written(int(row[0]), int(row[1]))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
+import psycopg
+from numpy.typing import NDArray
 
 from sos_ops.safety.as_of import Micros
-from sos_ops.safety.combine import members_matrix
-from sos_ops.safety.timeline import FOREVER, BandVersions, Bools, LimitVersions, Results, Sets
+from sos_ops.safety.combine import MAX_TAGS
+from sos_ops.safety.timeline import FOREVER, BandVersions, Bools, Ints, LimitVersions, Results, Sets
 from sos_ops.store import sql
-from sos_ops.store.binary_copy import FLOAT8, INT4, TIMESTAMPTZ, from_micros, read_rows, to_micros
+from sos_ops.store.binary_copy import FLOAT8, INT4, TIMESTAMPTZ, from_micros, read_arrays, to_micros
 from sos_ops.store.connection import Connection
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+_NO_INTS = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,6 @@ class ScoringInputs:
     """
 
     tag_ids: Micros
-    tag_names: tuple[str, ...]
     tag_first: Micros
     tag_last: Micros
     limits: LimitVersions
@@ -59,91 +63,123 @@ def load_inputs(
         known_by: only results that had arrived by then (None: all).
         backfill: sets and tags not retired count as existing before their creation.
     """
-    span = {"first": from_micros(int(minutes[0])), "last": from_micros(int(minutes[-1]))}
-    tags = connection.execute(sql.load("select_scoring_tags"), span).fetchall()
-    tag_ids = np.array([row[0] for row in tags], dtype=np.int64)
-    number = {int(tag_id): position for position, tag_id in enumerate(tag_ids)}
-    limits = _limits(connection, number)
-    set_rows = connection.execute(sql.load("select_scoring_sets"), span).fetchall()
-    set_created = _micros([row[2] for row in set_rows], -FOREVER)
-    set_last = _micros([row[3] for row in set_rows], FOREVER)
+    span = {
+        "first": from_micros(int(minutes[0])),
+        "last": from_micros(int(minutes[-1])),
+        "known_by": known_by,
+    }
+    with connection.pipeline():  # one round trip
+        # Sets before tags before the rest: what is added meanwhile is never referred to by what was read.
+        sets = connection.execute(sql.load("select_scored_sets"), span, binary=True)
+        tags = connection.execute(sql.load("select_scored_tags"), span, binary=True)
+        limits = connection.execute(sql.load("select_scored_limits"), span, binary=True)
+        results = connection.execute(sql.load("select_scored_results"), span, binary=True)
+        bands = connection.execute(sql.load("select_bands"))
+    tag_ids, tag_first, tag_last = read_arrays(tags, INT4, TIMESTAMPTZ, TIMESTAMPTZ)[0]
+    number = _Numbers(tag_ids)
+    set_ids, members, set_created, set_last = _sets(sets, number)
     first = np.where(set_last == FOREVER, -FOREVER, set_created) if backfill else set_created
-    members = [tuple(number[tag_id] for tag_id in row[1]) for row in set_rows]
     return ScoringInputs(
-        tag_ids=tag_ids,
-        tag_names=tuple(str(row[2]) for row in tags),
-        tag_first=_micros([row[3] for row in tags], -FOREVER),
-        tag_last=_micros([row[4] for row in tags], FOREVER),
-        limits=limits,
-        bands=_bands(connection),
-        results=_results(connection, tags, minutes, limits, known_by),
-        set_ids=np.array([row[0] for row in set_rows], dtype=np.int64),
+        tag_ids=tag_ids.astype(np.int64),
+        tag_first=_bounded(tag_first),
+        tag_last=_bounded(tag_last),
+        limits=_limits(limits, number),
+        bands=_bands(bands),
+        results=_results(connection, results, number, minutes, known_by),
+        set_ids=set_ids,
         set_created=set_created,
-        sets=Sets(members_matrix(members), first, set_last),
+        sets=Sets(members, first, set_last),
     )
 
 
-def _limits(connection: Connection, number: dict[int, int]) -> LimitVersions:
-    rows = connection.execute(sql.load("select_limit_versions"), {"tag_ids": list(number)}).fetchall()
-    tag = np.array([number[row[0]] for row in rows], dtype=np.int64)
-    valid_from = _micros([row[1] for row in rows], -FOREVER)
-    order = np.lexsort((valid_from, tag))
-    x100, xl, limit, max_age_s = (
-        np.array([row[n] for row in rows], dtype=np.float64)[order] for n in range(2, 6)
-    )
+class _Numbers:
+    """The numbers of tags by their database ids."""
+
+    def __init__(self, tag_ids: NDArray[np.int32]) -> None:
+        self.ids = tag_ids
+        self._number = np.full(int(tag_ids.max(initial=0)) + 2, -1, dtype=np.int64)
+        self._number[tag_ids] = np.arange(tag_ids.size)
+
+    def of(self, tag_ids: NDArray[np.int32]) -> Ints:
+        """The number of each, -1 of those that are not among the tags; same shape."""
+        numbers: Ints = self._number[np.minimum(tag_ids, self._number.size - 1)]
+        return numbers
+
+
+def _sets(rows: Cursor, number: _Numbers) -> tuple[Ints, Ints, Micros, Micros]:
+    """Ids ascending, members, creation and retirement of the sets."""
+    parts: list[tuple[Ints, ...]] = [(_NO_INTS, np.empty((0, MAX_TAGS), dtype=np.int64), _NO_INTS, _NO_INTS)]
+    for ids, tag_ids, created, retired in read_arrays(rows, INT4, INT4, TIMESTAMPTZ, TIMESTAMPTZ):
+        members = np.full((ids.size, MAX_TAGS), -1, dtype=np.int64)
+        members[:, : tag_ids.shape[1]] = number.of(tag_ids)
+        parts.append((ids.astype(np.int64), members, _bounded(created), _bounded(retired)))
+    set_ids, members, created, retired = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.argsort(set_ids, kind="stable")
+    return set_ids[order], members[order], created[order], retired[order]
+
+
+def _limits(rows: Cursor, number: _Numbers) -> LimitVersions:
+    tag_ids, valid_from, x100, xl, limit, max_age_s = read_arrays(
+        rows, INT4, TIMESTAMPTZ, FLOAT8, FLOAT8, FLOAT8, INT4
+    )[0]
+    tag, since = number.of(tag_ids), _bounded(valid_from)
+    order = np.lexsort((since, tag))
+    order = order[tag[order] >= 0]
     return LimitVersions(
         tag=tag[order],
-        valid_from=valid_from[order],
-        maximum_safe_value=x100,
-        warning_threshold=xl,
-        upper_safety_limit=limit,
-        max_age=(max_age_s * 1_000_000).astype(np.int64),
+        valid_from=since[order],
+        maximum_safe_value=x100[order],
+        warning_threshold=xl[order],
+        upper_safety_limit=limit[order],
+        max_age=max_age_s[order].astype(np.int64) * 1_000_000,
     )
 
 
-def _bands(connection: Connection) -> BandVersions:
-    rows = connection.execute(sql.load("select_bands")).fetchall()
-    warning_below, critical_below = (np.array([row[n] for row in rows], dtype=np.float64) for n in (1, 2))
-    return BandVersions(_micros([row[0] for row in rows], -FOREVER), warning_below, critical_below)
+def _bands(rows: Cursor) -> BandVersions:
+    versions = rows.fetchall()
+    valid_from = [-FOREVER if row[0] is None else to_micros(row[0]) for row in versions]
+    warning_below, critical_below = (np.array([row[n] for row in versions], dtype=np.float64) for n in (1, 2))
+    return BandVersions(np.array(valid_from, dtype=np.int64), warning_below, critical_below)
 
 
 def _results(
-    connection: Connection,
-    tags: Sequence[tuple[Any, ...]],
-    minutes: Micros,
-    limits: LimitVersions,
-    known_by: datetime | None,
+    connection: Connection, rows: Cursor, number: _Numbers, minutes: Micros, known_by: datetime | None
 ) -> Results:
-    parameters: dict[str, Any] = {
-        "tag_ids": [row[0] for row in tags],
-        "partner_ids": [row[1] for row in tags],
-        "known_by": known_by,
-    }
-    oldest = timedelta(microseconds=int(limits.max_age.max())) if limits.max_age.size else timedelta(0)
-    window = {
-        "after": from_micros(int(minutes[0])) - oldest,
-        "until": from_micros(int(minutes[-1])),
-    }
-    rows = read_rows(
-        connection,
-        sql.load("copy_results"),
-        parameters | window,
-        [("tag", INT4), ("ts", TIMESTAMPTZ), ("value", FLOAT8)],
-    )
-    first_ts = np.full(len(tags), FOREVER, dtype=np.int64)
-    number = {row[0]: position for position, row in enumerate(tags)}
-    for tag_id, first in connection.execute(sql.load("select_first_results"), parameters):
-        first_ts[number[tag_id]] = to_micros(first)
+    tag_ids, ts, value = read_arrays(rows, INT4, TIMESTAMPTZ, FLOAT8)[0]
+    tag = number.of(tag_ids)
+    order = np.lexsort((ts, tag))
+    order = order[tag[order] >= 0]
     return Results(
-        tag=rows["tag"].astype(np.int64),
-        ts=rows["ts"].astype(np.int64),
-        value=rows["value"].astype(np.float64),
-        first_ts=first_ts,
+        tag=tag[order],
+        ts=ts[order],
+        value=value[order],
+        first_ts=_first_ts(connection, number, tag[order], ts[order], int(minutes[0]), known_by),
         # Until partners' results are validated, passing the door is acceptance; what the door set aside is a
         # second value for a TIMESTAMP whose first one counts, so no tag is missing because of it.
         set_aside=np.empty((0, 2), dtype=np.int64),
     )
 
 
-def _micros(moments: Sequence[Any], otherwise: int) -> Micros:
-    return np.array([otherwise if m is None else to_micros(m) for m in moments], dtype=np.int64)
+def _first_ts(
+    connection: Connection, number: _Numbers, tag: Ints, ts: Micros, first: int, known_by: datetime | None
+) -> Micros:
+    """A result of each tag at or before the minute `first` if one was read, else its first result ever.
+
+    That is all that matters: from a tag's first result on, no minute of the span finds that it never had one.
+    """
+    first_ts = np.full(number.ids.size, FOREVER, dtype=np.int64)
+    early = ts <= first
+    first_ts[tag[early]] = ts[early]
+    unsure = number.ids[first_ts == FOREVER]
+    if unsure.size:
+        asked = {"tag_ids": unsure.tolist(), "known_by": known_by}
+        rows = connection.execute(sql.load("select_first_result_times"), asked, binary=True)
+        tag_ids, begun = read_arrays(rows, INT4, TIMESTAMPTZ)[0]
+        first_ts[number.of(tag_ids)] = begun
+    return first_ts
+
+
+def _bounded(moments: Micros) -> Micros:
+    """Times with PostgreSQL's infinities as ours."""
+    bounded: Micros = np.clip(moments, -FOREVER, FOREVER)
+    return bounded
