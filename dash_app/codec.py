@@ -47,6 +47,11 @@ def kst_minute(moment: datetime) -> str:
     return moment.astimezone(KST).strftime("%Y-%m-%d %H:%M")
 
 
+def kst_point(moment: datetime) -> str:
+    """A point in time for a figure: to the second only where it is not on the minute, since a year has many."""
+    return kst_second(moment) if moment.second else kst_minute(moment)
+
+
 def kst_second(moment: datetime) -> str:
     """`2026-01-01 09:00:07`."""
     return moment.astimezone(KST).strftime("%Y-%m-%d %H:%M:%S")

@@ -100,6 +100,7 @@ ENGLISH: Words = MappingProxyType(
         "newest": "newest",
         "why_none": "No SoS was decided for {time} KST.",
         "why_decided": "decided {time} KST",
+        "row_tag": "tag",
         "row_value": "value",
         "row_time": "taken at (KST)",
         "row_received": "received",
@@ -117,6 +118,7 @@ ENGLISH: Words = MappingProxyType(
         "missing_other": "no accepted result",
         "changes": "What changed since it was first decided",
         "changes_none": "Nothing changed since it was first decided.",
+        "tag_unknown": "There is no tag {tag} (or it was retired): choose one from the list.",
         "set_unknown": "There is no set {id} (or it was retired): open one from the list.",
     }
 )
@@ -215,6 +217,7 @@ KOREAN: Words = MappingProxyType(
         "newest": "최신",
         "why_none": "{time} KST의 SoS는 정해지지 않았습니다.",
         "why_decided": "{time} KST에 결정",
+        "row_tag": "태그",
         "row_value": "값",
         "row_time": "측정 시각 (KST)",
         "row_received": "수신",
@@ -232,6 +235,7 @@ KOREAN: Words = MappingProxyType(
         "missing_other": "채택된 결과 없음",
         "changes": "처음 결정된 뒤 바뀐 것",
         "changes_none": "처음 결정된 뒤 바뀐 것이 없습니다.",
+        "tag_unknown": "태그 {tag}이(가) 없거나 폐기되었습니다. 목록에서 고르세요.",
         "set_unknown": "조합 {id}이(가) 없거나 폐기되었습니다. 목록에서 여세요.",
     }
 )

@@ -89,6 +89,16 @@
     return window.dash_clientside.no_update;
   }
 
+  // A list that is drawn anew takes the keyboard's focus with it: give it back to the element of the same id.
+  let focused = null;
+  document.addEventListener("focusin", (event) => (focused = event.target.id ? event.target : null));
+  document.addEventListener("pointerdown", () => (focused = null));
+  new MutationObserver(() => {
+    if (!focused || focused.isConnected || document.activeElement !== document.body) return;
+    focused = document.getElementById(focused.id);
+    if (focused) focused.focus({ preventScroll: true });
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a.lang");
     if (!link) return;

@@ -30,7 +30,7 @@ def explanation(why: Explanation, words: Words) -> list[Any]:
     """The table of tags and the list of later changes."""
     if not why.exists:
         return [html.P(words["why_none"].format(time=kst_minute(why.minute)), className="empty")]
-    heads = [html.Th("tag", scope="col"), *(html.Th(words[key], scope="col") for key in COLUMNS)]
+    heads = [html.Th(words["row_tag"], scope="col"), *(html.Th(words[key], scope="col") for key in COLUMNS)]
     rows = [_row(part, words) for part in why.parts]
     return [
         html.Table([html.Thead(html.Tr(heads)), html.Tbody(rows)], className="why-table"),

@@ -44,7 +44,11 @@ def _entry(view: SetView, point: SosPoint | None, opened: bool, span: str, words
         ]
     )
     link = dcc.Link(
-        body, href=encode(View(set_id=view.set_id, span=span)), className="set-link", refresh=False
+        body,
+        href=encode(View(set_id=view.set_id, span=span)),
+        className="set-link",
+        id=f"set-{view.set_id}",
+        refresh=False,
     )
     return html.Li(link, className="set-entry opened" if opened else "set-entry", key=str(view.set_id))
 

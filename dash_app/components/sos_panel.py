@@ -58,10 +58,8 @@ def panel(view: SetView, why: Explanation, words: Words) -> list[Any]:
                 html.Div([sos_gauge(why, words), html.P(legend, className="legend")], className="sos-left"),
                 html.Div(
                     [
-                        html.P(coverage(why, words), className=_coverage_class(why)),
-                        *_missing(why, words),
-                        *_weakest(why, words),
-                        _shares(why, words),
+                        html.P(_coverage(why, words), className=_coverage_class(why)),
+                        *(_causes(why, words) if why.exists else []),
                     ],
                     className="sos-right",
                 ),
@@ -71,8 +69,16 @@ def panel(view: SetView, why: Explanation, words: Words) -> list[Any]:
     ]
 
 
+def _coverage(why: Explanation, words: Words) -> str:
+    return coverage(why, words) if why.exists else words["why_none"].format(time=kst_minute(why.minute))
+
+
 def _coverage_class(why: Explanation) -> str:
-    return "coverage" if why.known == why.tags else "coverage incomplete"
+    return "coverage" if why.exists and why.known == why.tags else "coverage incomplete"
+
+
+def _causes(why: Explanation, words: Words) -> list[Any]:
+    return [*_missing(why, words), *_weakest(why, words), _shares(why, words)]
 
 
 def _missing(why: Explanation, words: Words) -> list[Any]:

@@ -7,17 +7,34 @@ from collections.abc import Sequence
 import dash_mantine_components as dmc
 from dash import html
 
-from dash_app.components.gauge import state_of, tag_gauge
+from dash_app import ids
+from dash_app.components.gauge import tag_gauge
 from dash_app.data.port import MAX_TAGS, TagView
 from dash_app.text import Words
 
 
-def tag_list(views: Sequence[TagView], chosen: Sequence[str], words: Words) -> list[html.Div]:
-    """One row per tag; with `MAX_TAGS` chosen the others are disabled and say why."""
+def tag_list(views: Sequence[TagView], words: Words) -> list[html.Div]:
+    """One row per tag, whose checkbox stays as it is while `gauges` and `marks` are refreshed around it.
+
+    Components replaced by a callback are made anew in the browser: a checkbox would lose the keyboard's focus.
+    """
     if not views:
         return [html.Div(words["tags_none"], className="empty")]
+    return [_row(view, words) for view in views]
+
+
+def gauges(names: Sequence[str], views: Sequence[TagView], words: Words) -> list[html.Div | None]:
+    """The gauge of each listed tag."""
+    by_name = {view.tag: view for view in views}
+    return [tag_gauge(by_name[name], words) if name in by_name else None for name in names]
+
+
+def marks(names: Sequence[str], chosen: Sequence[str]) -> list[str]:
+    """The class of each row: `chosen`, or `refused` where `MAX_TAGS` others are chosen."""
     full = len(chosen) >= MAX_TAGS
-    return [_row(view, view.tag in chosen, full and view.tag not in chosen, words) for view in views]
+    return [
+        "tag-row chosen" if name in chosen else "tag-row refused" if full else "tag-row" for name in names
+    ]
 
 
 def count_line(chosen: Sequence[str], words: Words) -> str:
@@ -28,19 +45,23 @@ def count_line(chosen: Sequence[str], words: Words) -> str:
     return words[key].format(n=len(chosen), max=MAX_TAGS)
 
 
-def _row(view: TagView, chosen: bool, refused: bool, words: Words) -> html.Div:
-    box = dmc.Checkbox(
-        value=view.tag,
-        label=view.tag,
-        disabled=refused,
-        size="sm",
-        color="dark",
-        id={"type": "tag", "tag": view.tag},
-    )
-    mark = " chosen" if chosen else " refused" if refused else ""
+def _row(view: TagView, words: Words) -> html.Div:
     return html.Div(
-        [box, tag_gauge(view, words)],
-        className=f"tag-row state-{state_of(view)}{mark}",
-        title=words["tags_full"].format(max=MAX_TAGS) if refused else view.partner,
-        key=view.tag,
+        [
+            dmc.Checkbox(
+                value=view.tag,
+                label=view.tag,
+                size="sm",
+                color="dark",
+                id={"type": ids.TAG_BOX, "tag": view.tag},
+            ),
+            html.Div(
+                tag_gauge(view, words),
+                id={"type": ids.TAG_GAUGE, "tag": view.tag},
+                className="tag-gauge-place",
+            ),
+        ],
+        id={"type": ids.TAG_ROW, "tag": view.tag},
+        className="tag-row",
+        title=view.partner,
     )

@@ -24,7 +24,7 @@ from sos_ops.safety.bands import BandLimits, band_of
 from sos_ops.safety.combine import shares, sos_of
 from sos_ops.safety.score import Limits, depth, score
 
-WORST_FIRST = (Band.CRITICAL, Band.UNKNOWN, Band.WARNING, Band.SAFE)
+WORST_FIRST = (Band.CRITICAL, Band.WARNING, Band.UNKNOWN, Band.SAFE)
 """Worst first, as the list of sets shows them."""
 
 
@@ -221,10 +221,12 @@ class MemoryStore:
         """The newest or the asked minute, computed again from the results."""
         self._check()
         view = self.made[set_id]
-        newest = self.latest(set_id)
-        at = floor_minute(minute or (newest.minute if newest else view.first_minute))
-        point = self._point(view, at)
+        asked = minute or self.closed
+        if asked is None:
+            raise UnknownNameError("no minute is decided yet: the first comes with the next full minute")
+        at = floor_minute(asked)
         exists = self._decided(view, at)
+        point = self._point(view, at) if exists else _nothing(view, at)
         scores = self._scores(view, at)
         share = dict(zip(scores, shares(list(scores.values())), strict=True))
         parts = (
@@ -276,6 +278,10 @@ class MemoryStore:
     def ready(self) -> None:
         """Raise the failure, if one is set."""
         self._check()
+
+
+def _nothing(view: SetView, minute: datetime) -> SosPoint:
+    return SosPoint(minute, None, None, 0, len(view.tags), Band.UNKNOWN, None)
 
 
 def _badness(point: SosPoint | None) -> tuple[int, float]:

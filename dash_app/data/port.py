@@ -83,7 +83,7 @@ class SafetyStore(Protocol):
         ...
 
     def explain(self, set_id: int, minute: datetime | None) -> Explanation:
-        """Why the SoS is what it is at `minute` (None: the newest decided)."""
+        """Why the SoS is what it is at `minute`; None: the newest closed one, whether or not the set has a row."""
         ...
 
     def ready(self) -> None:

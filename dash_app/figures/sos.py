@@ -35,7 +35,7 @@ def figure(
         words: the reader's strings.
     """
     frame = layout(HEIGHT_PX, 108)
-    frame["xaxis"] = time_axis(words["time_axis"])
+    frame["xaxis"] = time_axis(words["time_axis"], kst_minute(since), kst_minute(until))
     frame["yaxis"] = {
         "range": [0, 1.03],
         "tickvals": [0, bands[1], bands[0], 1],
@@ -46,7 +46,7 @@ def figure(
     }
     frame["shapes"] = [*_band_shapes(*bands), *([_cursor(at)] if at else [])]
     frame["annotations"] = _band_labels(*bands, words)
-    whole = minutes_with_gaps(series, gap_s(since, until, MINUTE_S))
+    whole = minutes_with_gaps(_few(series), gap_s(since, until, MINUTE_S))
     return {"data": _traces(whole, kst_minute(since), kst_minute(until), words), "layout": frame}
 
 
@@ -65,14 +65,26 @@ def summary(set_id: int, series: SosSeries, words: Words) -> str:
     )
 
 
+def _few(series: SosSeries) -> SosSeries:
+    """The minutes to draw: the extremes of what is known and of what is not, and where one becomes the other."""
+    bounds = [
+        upper if value is None else None for value, upper in zip(series.values, series.uppers, strict=True)
+    ]
+    kept = sorted({*thin(series.values), *thin(bounds)})
+    return SosSeries(
+        [series.minutes[i] for i in kept],
+        [series.values[i] for i in kept],
+        [series.uppers[i] for i in kept],
+        [series.bands[i] for i in kept],
+    )
+
+
 def _traces(series: SosSeries, start: str, end: str, words: Words) -> list[dict[str, Any]]:
     minutes = [kst_minute(minute) for minute in series.minutes]
 
     def points(pick: Callable[[int], float | None]) -> dict[str, Any]:
         y = [pick(i) for i in range(len(minutes))]
-        kept = thin(y)
-        drawn = [None if y[i] is None else round(y[i] or 0.0, 6) for i in kept]
-        return {"x": [start, *(minutes[i] for i in kept), end], "y": [None, *drawn, None]}
+        return {"x": [start, *minutes, end], "y": [None, *map(_rounded, y), None]}
 
     def value(i: int) -> float | None:
         return series.values[i]
@@ -82,10 +94,11 @@ def _traces(series: SosSeries, start: str, end: str, words: Words) -> list[dict[
 
     def marks(band: Band, source: Callable[[int], float | None]) -> dict[str, Any]:
         hits = [
-            (i, y) for i in range(len(minutes)) if series.bands[i] == band and (y := source(i)) is not None
+            (minutes[i], round(y, 6))
+            for i in range(len(minutes))
+            if series.bands[i] == band and (y := source(i)) is not None
         ]
-        kept = [hits[i] for i in thin([y for _, y in hits])]
-        return {"x": [minutes[i] for i, _ in kept], "y": [round(y, 6) for _, y in kept]}
+        return {"x": [x for x, _ in hits], "y": [y for _, y in hits]}
 
     few = len(series.minutes) <= 120
     hover = "SoS %{y:.3f}<br>%{x} KST<extra></extra>"
@@ -129,8 +142,18 @@ def _traces(series: SosSeries, start: str, end: str, words: Words) -> list[dict[
     ]
 
 
+def _rounded(sos: float | None) -> float | None:
+    return None if sos is None else round(sos, 6)
+
+
 def _base(name: str, hover: str) -> dict[str, Any]:
-    return {"type": "scatter", "name": name, "hovertemplate": hover, "connectgaps": False}
+    return {
+        "type": "scatter",
+        "name": name,
+        "hovertemplate": hover,
+        "connectgaps": False,
+        "cliponaxis": False,
+    }
 
 
 def _marked(name: str, points: dict[str, Any], symbol: str, colour: str) -> dict[str, Any]:
@@ -141,6 +164,7 @@ def _marked(name: str, points: dict[str, Any], symbol: str, colour: str) -> dict
         "mode": "markers",
         "marker": marker,
         "hoverinfo": "skip",
+        "cliponaxis": False,
         **points,
     }
 

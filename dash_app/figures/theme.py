@@ -28,9 +28,11 @@ CONFIG: Any = {
 FONT = {"family": "inherit", "size": 12, "color": NEUTRAL}
 
 
-def time_axis(title: str) -> dict[str, Any]:
-    """The x axis: wall-clock strings, labelled with their zone."""
+def time_axis(title: str, start: str, end: str) -> dict[str, Any]:
+    """The x axis: wall-clock strings, labelled with their zone; without a zoom it shows exactly [start, end]."""
     return {
+        # `minallowed` of plotly.js 4.1 makes an empty axis of a date string.
+        "autorangeoptions": {"clipmin": start, "clipmax": end},
         "type": "date",
         "title": {"text": title, "font": {"size": 11}, "standoff": 6},
         "showgrid": False,

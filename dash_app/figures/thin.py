@@ -15,7 +15,8 @@ def thin(values: Sequence[float | None], points: int = MAX_POINTS) -> list[int]:
     """The indices to draw.
 
     The lowest and the highest of each bucket are kept (MinMax guarantees it by construction; largest-triangle
-    methods and means lose spikes), and the first `None` of each run, so that a gap stays a gap.
+    methods and means lose spikes), the first and the last value, and the first `None` of each run, so that a gap
+    stays a gap.
 
     Args:
         values: evenly meant samples, None where there is none.
@@ -36,6 +37,6 @@ def thin(values: Sequence[float | None], points: int = MAX_POINTS) -> list[int]:
         chosen = MinMaxDownsampler().downsample(  # type: ignore[no-untyped-call]
             np.ascontiguousarray(y[present]), n_out=points - points % 2
         )
-        present = present[chosen]
+        present = np.concatenate((present[:1], present[chosen], present[-1:]))
     kept: NDArray[np.int64] = np.unique(np.concatenate((present, gaps)))
     return [int(i) for i in kept]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from dash_app.codec import kst_minute
+from dash_app.codec import kst_minute, kst_point
 from dash_app.data.port import Series, TagView
 from dash_app.figures.gaps import gap_s, values_with_gaps
 from dash_app.figures.theme import SERIES, WARNING, Figure, layout, time_axis
@@ -15,6 +15,8 @@ from dash_app.text import Words
 
 PANEL_PX = 168
 GAP_PX = 26
+FINE = timedelta(days=1)
+"""Up to this range a pixel is less than a minute or two, and seconds are sent."""
 LABEL_PX = 32
 """Height of a two-line label, the least distance between two of them."""
 
@@ -35,13 +37,13 @@ def figure(
         labels = []
         for view in members:
             colour = SERIES[list(tags).index(view) % len(SERIES)]
-            line = values_with_gaps(series.get(view.tag, Series([], [])), gap_s(since, until, view.max_age_s))
+            line = _drawn(series.get(view.tag, Series([], [])), gap_s(since, until, view.max_age_s))
             result["data"] += _traces(view, line, since, until, axis, colour)
             frame["annotations"] += _limit_labels(view, axis, colour, words)
             labels.append((view, line, colour))
         frame["annotations"] += _end_labels(labels, axis, words)
     frame["xaxis"] = {
-        **time_axis(words["time_axis"]),
+        **time_axis(words["time_axis"], kst_minute(since), kst_minute(until)),
         "anchor": f"y{len(panels)}" if len(panels) > 1 else "y",
     }
     return result
@@ -63,11 +65,12 @@ def number(value: float) -> str:
 
 
 def _sentence(tag: str, line: Series, words: Words) -> str:
-    known = [x for x in line.values if x is not None]
+    known = [x for i in thin(line.values) if (x := line.values[i]) is not None]
     if not known:
         return words["values_sentence_none"].format(tag=tag)
     low, high, last = number(min(known)), number(max(known)), number(known[-1])
-    return words["values_sentence"].format(tag=tag, n=len(known), low=low, high=high, last=last)
+    count = len(line.values) - line.values.count(None)
+    return words["values_sentence"].format(tag=tag, n=count, low=low, high=high, last=last)
 
 
 def _panels(tags: Sequence[TagView]) -> list[list[TagView]]:
@@ -89,14 +92,21 @@ def _value_axis(unit: str | None, top: float, height: float) -> dict[str, Any]:
     }
 
 
+def _drawn(line: Series, apart_s: float) -> Series:
+    """What is drawn of a series: few enough points, and gaps."""
+    kept = thin(line.values)
+    few = Series([line.times[i] for i in kept], [line.values[i] for i in kept])
+    return values_with_gaps(few, apart_s)
+
+
 def _traces(
     view: TagView, line: Series, since: datetime, until: datetime, axis: str, colour: str
 ) -> list[dict[str, Any]]:
     start, end = kst_minute(since), kst_minute(until)
-    kept = thin(line.values)
+    stamp = kst_point if until - since <= FINE else kst_minute
     # Empty ends keep the whole range in view, so that a day of which ten minutes are known looks like one.
-    x = [start, *(kst_minute(line.times[i]) for i in kept), end]
-    y = [None, *(_rounded(line.values[i]) for i in kept), None]
+    x = [start, *map(stamp, line.times), end]
+    y = [None, *map(_rounded, line.values), None]
     common = {"type": "scatter", "yaxis": axis, "xaxis": "x"}
     past = _excursions(view, line)
     lower = view.warning_threshold < view.maximum_safe_value
@@ -136,7 +146,7 @@ def _traces(
                 "color": WARNING,
                 "line": {"color": "#fff", "width": 1},
             },
-            "x": [kst_minute(line.times[i]) for i in past],
+            "x": [stamp(line.times[i]) for i in past],
             "y": [_rounded(line.values[i]) for i in past],
         },
     ]

@@ -16,7 +16,9 @@ def test_a_fifth_tag_cannot_be_chosen_and_the_page_says_why(serving, visit):
     page = visit(serving(scenarios.battery()).url)
     tick(page, *scenarios.FOUR)
     expect(page.get_by_label("usad", exact=True)).to_be_disabled()
-    expect(page.locator("#tag-count")).to_have_text("4 of 4 chosen: take one off to choose another.")
+    why = "4 of 4 chosen: take one off to choose another."
+    expect(page.locator("#tag-count")).to_have_text(why)
+    expect(page.locator(".tag-row.refused").first).to_have_attribute("title", why)
     page.get_by_label("over_temp", exact=True).uncheck()
     expect(page.get_by_label("usad", exact=True)).to_be_enabled()
 
@@ -86,7 +88,7 @@ def test_create_of_a_new_set_says_when_its_first_value_comes_and_then_shows_it(s
     expect(page.locator(".first-value strong")).to_have_text("first value at 10:05 KST")
     page.wait_for_function("/^in \\d+ s$/.test(document.querySelector('.first-value .age').dataset.age)")
     scenarios.advance(store, 1)
-    expect(page.locator(".sos-number")).to_have_text("1.00", timeout=15_000)
+    expect(page.locator(".sos-number")).to_have_text("1.00")
 
 
 def test_create_without_a_tag_says_what_to_do(serving, visit):
@@ -94,6 +96,8 @@ def test_create_without_a_tag_says_what_to_do(serving, visit):
     page.wait_for_selector(".tag-row")
     page.get_by_role("button", name="Create").click()
     expect(page.locator("#notice")).to_have_text("Choose at least one tag first.")
+    tick(page, "over_temp")
+    expect(page.locator("#notice")).to_be_empty()
 
 
 def test_a_deep_link_shows_the_set_and_back_and_forward_work(serving, visit):
@@ -187,3 +191,16 @@ def test_the_keyboard_alone_chooses_tags_and_creates(serving, visit):
     page.get_by_role("button", name="Create").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".sos-number")).to_have_text("0.70")
+
+
+def test_a_new_minute_takes_the_focus_from_nobody(serving, visit):
+    store = scenarios.overheat()
+    page = visit(serving(store).url + "/s/1")
+    box, link = page.get_by_label("over_temp", exact=True), page.locator("#set-2")
+    expect(page.locator("#sos-panel")).to_contain_text("10:04 KST")
+    for minute, focused in (("10:05", box), ("10:06", link)):
+        focused.focus()
+        scenarios.advance(store, 1)
+        expect(page.locator("#sos-panel")).to_contain_text(f"{minute} KST")
+        expect(page.locator(".set-entry").first).to_be_visible()
+        expect(focused).to_be_focused()

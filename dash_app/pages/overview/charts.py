@@ -26,6 +26,7 @@ def refreshed(figure: Figure) -> Patch:
     for number, trace in enumerate(figure["data"]):
         patch["data"][number]["x"] = trace["x"]
         patch["data"][number]["y"] = trace["y"]
+    patch["layout"]["xaxis"]["autorangeoptions"] = figure["layout"]["xaxis"]["autorangeoptions"]
     patch["layout"]["annotations"] = figure["layout"]["annotations"]
     patch["layout"]["shapes"] = figure["layout"].get("shapes", [])
     return patch
@@ -56,11 +57,11 @@ def _register_values(app: Dash, store: SafetyStore) -> None:
         prevent_initial_call=True,
     )
     def draw_values(picture: Picture | None, _version: str, drawn: str | None) -> tuple[Any, ...]:
-        if not picture or not picture["tags"]:
+        views = [view for view in store.tags() if picture and view.tag in picture["tags"]]
+        if not picture or not views:
             return no_update, None, no_update, "", HIDDEN
-        views = [view for view in store.tags() if view.tag in picture["tags"]]
         since, until = window(store, picture["span"])
-        series = store.values(picture["tags"], since, until, MAX_POINTS)
+        series = store.values([view.tag for view in views], since, until, MAX_POINTS)
         figure = values.figure(views, series, since, until, words())
         key = f"{picture['span']} {values.signature(views)}"
         style = {"height": figure["layout"]["height"]}
@@ -83,9 +84,10 @@ def _register_sos(app: Dash, store: SafetyStore) -> None:
     def draw_sos(
         picture: Picture | None, minute: str | None, _version: str, drawn: str | None
     ) -> tuple[Any, ...]:
-        if not picture or picture["set_id"] is None:
+        set_id = picture["set_id"] if picture else None
+        if picture is None or set_id is None or store.latest(set_id) is None:
             return no_update, None, "", HIDDEN
-        set_id, (since, until) = picture["set_id"], window(store, picture["span"])
+        since, until = window(store, picture["span"])
         series = store.sos_series(set_id, since, until, MAX_POINTS)
         why = store.explain(set_id, None)
         at = from_kst(minute) if minute else None

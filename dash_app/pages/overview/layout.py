@@ -36,6 +36,7 @@ def layout(words: Words, language: str) -> dmc.MantineProvider:
 
 def _plumbing(words: Words) -> list[Any]:
     stores = (
+        ids.TAG_NAMES,
         ids.GOTO,
         ids.PICTURE,
         ids.MINUTE,

@@ -49,6 +49,10 @@ def view_of(picture: Picture | None, at: str | None = None) -> View:
 def picture_of(store: SafetyStore, view: View) -> Picture:
     """What to draw for a view; a set brings its own tags."""
     if view.set_id is None:
+        known_tags = {tag.tag for tag in store.tags()} if view.tags else set()
+        for name in view.tags:
+            if name not in known_tags:
+                raise BadAddressError(words()["tag_unknown"].format(tag=name))
         return {"tags": list(view.tags), "set_id": None, "span": view.span}
     known = store.set_view(view.set_id)
     if known is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from dash_app import ids
 from dash_app.codec import epoch_ms, from_kst, kst_clock, kst_minute
@@ -12,9 +12,10 @@ from dash_app.components import sos_panel
 from dash_app.components.explain import decided, explanation
 from dash_app.components.grid import rows
 from dash_app.components.set_list import set_list
-from dash_app.components.tag_list import count_line, tag_list
+from dash_app.components.tag_list import count_line, gauges, marks, tag_list
 from dash_app.data.port import SafetyStore
 from dash_app.language import words
+from dash_app.notice import notify
 from dash_app.pages.overview.navigation import Picture
 from sos_ops.clock import floor_minute
 from sos_ops.errors import SosOpsError
@@ -80,28 +81,46 @@ def _register_pulse(app: Dash, store: SafetyStore) -> None:
 def _register_tags(app: Dash, store: SafetyStore) -> None:
     @app.callback(
         Output(ids.TAG_LIST, "children"),
-        Output(ids.TAG_COUNT, "children"),
-        Output(ids.GRID, "rowData"),
+        Output(ids.TAG_NAMES, "data"),
         Output(ids.SITE, "data"),
         Output(ids.SITE, "className"),
         Input(ids.VERSION, "data"),
         Input(ids.TAGS, "value"),
         Input(ids.SITE, "value"),
+        State(ids.TAG_NAMES, "data"),
     )
-    def show_tags(_version: str, chosen: list[str], site: str | None) -> tuple[Any, ...]:
+    def list_tags(
+        _version: str, chosen: list[str], site: str | None, listed: list[str] | None
+    ) -> tuple[Any, ...]:
         views = store.tags()
         sites = sorted({view.site for view in views})
         of_chosen = [view.site for view in views if view.tag in chosen]
         shown_site = site or next(iter(of_chosen + sites), None)
         shown = [view for view in views if view.site == shown_site or view.tag in chosen]
-        hidden = "site hidden" if len(sites) < 2 else "site"
-        return (
-            tag_list(shown, chosen, words()),
-            count_line(chosen, words()),
-            rows(views, chosen),
-            sites,
-            hidden,
-        )
+        names = [view.tag for view in shown]
+        children = no_update if names == listed else tag_list(shown, words())
+        return children, names, sites, "site hidden" if len(sites) < 2 else "site"
+
+    @app.callback(
+        Output({"type": ids.TAG_GAUGE, "tag": ALL}, "children"),
+        Output({"type": ids.TAG_ROW, "tag": ALL}, "className"),
+        Output({"type": ids.TAG_ROW, "tag": ALL}, "title"),
+        Output({"type": ids.TAG_BOX, "tag": ALL}, "disabled"),
+        Output(ids.TAG_COUNT, "children"),
+        Output(ids.GRID, "rowData"),
+        Input(ids.VERSION, "data"),
+        Input(ids.TAGS, "value"),
+        Input(ids.TAG_NAMES, "data"),
+    )
+    def refresh_tags(_version: str, chosen: list[str], _names: list[str] | None) -> tuple[Any, ...]:
+        if ctx.triggered_id == ids.TAGS and chosen:
+            notify("")
+        views = store.tags()
+        names = [place["id"]["tag"] for place in ctx.outputs_list[0]]
+        classes, line = marks(names, chosen), count_line(chosen, words())
+        refused = ["refused" in name for name in classes]
+        titles = [line if no else name for name, no in zip(names, refused, strict=True)]
+        return gauges(names, views, words()), classes, titles, refused, line, rows(views, chosen)
 
 
 def _register_sets(app: Dash, store: SafetyStore) -> None:

@@ -12,7 +12,7 @@ from dash_app.codec import BadAddressError, View
 from dash_app.components.explain import explanation, reason
 from dash_app.components.grid import rows
 from dash_app.components.set_list import rounded_down, set_list
-from dash_app.components.tag_list import count_line, tag_list
+from dash_app.components.tag_list import count_line, gauges, marks, tag_list
 from dash_app.figures import values
 from dash_app.pages.overview.charts import refreshed
 from dash_app.pages.overview.layout import layout
@@ -36,12 +36,19 @@ def test_five_tags_are_refused_on_the_server_too():
 
 
 def test_with_four_chosen_the_others_are_disabled_with_the_reason():
-    listed = tag_list(scenarios.normal().tags(), scenarios.FOUR, ENGLISH)
-    refused = [row for row in listed if "refused" in row.className]
-    assert len(refused) == 2
-    assert all(row.title == "4 of 4 chosen: take one off to choose another." for row in refused)
+    names = [view.tag for view in scenarios.normal().tags()]
+    refused = [
+        name for name, mark in zip(names, marks(names, scenarios.FOUR), strict=True) if "refused" in mark
+    ]
+    assert refused == ["usad", "soh_index"]
     assert count_line(["a"], ENGLISH) == "1 of 4 chosen"
     assert count_line(scenarios.FOUR, ENGLISH).startswith("4 of 4 chosen: take one off")
+
+
+def test_a_tag_that_left_the_list_leaves_an_empty_place():
+    store = scenarios.normal()
+    assert gauges(["gone"], store.tags(), ENGLISH) == [None]
+    assert len(tag_list(store.tags(), ENGLISH)) == len(store.tags())
 
 
 def test_a_set_brings_its_own_tags_and_an_unknown_one_is_named():
@@ -49,6 +56,11 @@ def test_a_set_brings_its_own_tags_and_an_unknown_one_is_named():
     assert picture_of(store, View(set_id=1))["tags"] == sorted(scenarios.FOUR)
     with pytest.raises(BadAddressError, match="no set 9"):
         picture_of(store, View(set_id=9))
+
+
+def test_an_unknown_tag_in_an_address_is_named():
+    with pytest.raises(BadAddressError, match="no tag over_tmp"):
+        picture_of(scenarios.normal(), View(tags=("over_temp", "over_tmp")))
 
 
 def test_a_picture_goes_back_to_the_address_it_came_from():
@@ -115,6 +127,7 @@ def test_a_refresh_is_a_fraction_of_a_figure_and_touches_no_range():
     touched = {tuple(operation["location"]) for operation in operations}
     assert touched == {("data", n, axis) for n in range(len(figure["data"])) for axis in "xy"} | {
         ("layout", "annotations"),
+        ("layout", "xaxis", "autorangeoptions"),
         ("layout", "shapes"),
     }
 

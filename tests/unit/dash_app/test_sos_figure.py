@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 from dash_app.data.port import Band, SosSeries
@@ -79,6 +80,25 @@ def test_the_number_of_traces_never_changes_so_that_a_refresh_fits():
     assert [trace["name"] for trace in drawn([None], [None], [Band.UNKNOWN])["data"]] == names
     empty = sos.figure(SosSeries([], [], [], []), FIRST, FIRST + MINUTE, BANDS, None, ENGLISH)
     assert [trace["name"] for trace in empty["data"]] == names
+
+
+def test_a_year_keeps_its_worst_minute_and_its_unknown_ones():
+    n = 525_600
+    values: list[float | None] = [1.0] * n
+    values[123_456], values[400_000] = 0.31, None
+    bands = [Band.SAFE] * n
+    bands[123_456], bands[400_000] = Band.CRITICAL, Band.WARNING
+    uppers = [0.62 if value is None else value for value in values]
+    year = SosSeries([FIRST + i * MINUTE for i in range(n)], values, uppers, bands)
+    figure = sos.figure(year, FIRST, FIRST + n * MINUTE, BANDS, None, ENGLISH)
+    assert 0.31 in trace(figure, "SoS")["y"]
+    assert list(points(trace(figure, "unknown")).values()) == [0.62]
+    marks = {
+        trace["marker"]["symbol"]: trace["y"] for trace in figure["data"] if trace.get("mode") == "markers"
+    }
+    assert marks["square"] == [0.31]
+    assert marks["triangle-up-open"] == [0.62]
+    assert len(json.dumps(figure, separators=(",", ":"))) <= 250_000
 
 
 def test_the_summary_counts_what_is_unknown():

@@ -19,7 +19,7 @@ def test_a_year_shrinks_and_keeps_every_lonely_spike():
     spikes = np.arange(20) * 26_280 + 1_234
     values[spikes] = 70 + np.arange(20)
     kept = thin(values.tolist())
-    assert len(kept) <= MAX_POINTS
+    assert len(kept) <= MAX_POINTS + 2
     assert set(spikes.tolist()) <= set(kept)
 
 
@@ -29,6 +29,11 @@ def test_the_lowest_value_is_kept_too():
     assert 4_321 in thin(values)
 
 
+def test_the_newest_value_is_kept_because_it_is_written_beside_the_line():
+    values = [5.0] * 10_000
+    assert {0, 9_999} <= set(thin(values))
+
+
 def test_gaps_stay_gaps():
     values: list[float | None] = [1.0] * 10_000
     values[2_000:2_500] = [None] * 500
@@ -36,7 +41,7 @@ def test_gaps_stay_gaps():
     kept = thin(values)
     assert 2_000 in kept
     assert 7_000 in kept
-    assert len(kept) <= MAX_POINTS + 2
+    assert len(kept) <= MAX_POINTS + 4
 
 
 def test_nothing_at_all_can_be_thinned():

@@ -73,6 +73,25 @@ def test_a_pause_longer_than_max_age_is_a_gap(store):
     assert None in line["y"][1:-1]
 
 
+def test_results_between_the_minutes_keep_their_seconds(store):
+    until = store.now()
+    view = next(view for view in store.tags() if view.tag == "usad")
+    series = {"usad": Series([until - timedelta(seconds=12), until - timedelta(seconds=2)], [0.1, 0.2])}
+    line = trace(values.figure([view], series, until - HOUR, until, ENGLISH), "usad")
+    assert line["x"][1:-1] == ["2026-01-01 10:04", "2026-01-01 10:04:10"]
+
+
+def test_a_week_is_broken_where_hours_are_missing(store):
+    view = next(view for view in store.tags() if view.tag == "usad")
+    until = store.now()
+    minutes = [i for i in range(7 * 1440) if i not in range(3000, 3300)]
+    series = {
+        "usad": Series([until - i * MINUTE for i in reversed(minutes)], [0.1 + 1e-6 * i for i in minutes])
+    }
+    line = trace(values.figure([view], series, until - timedelta(days=7), until, ENGLISH), "usad")
+    assert line["y"][1:-1].count(None) == 1
+
+
 def test_two_missed_samples_of_a_slow_partner_are_no_gap(store):
     view = next(view for view in store.tags() if view.tag == "usad")
     slow = replace(view, max_age_s=900.0)
