@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 Now = Callable[[], datetime]
 """Anything that tells the platform's time, as an aware UTC datetime."""
 
 MINUTE = timedelta(minutes=1)
+
+KST = ZoneInfo("Asia/Seoul")
+"""Where people are. Everything stored and computed is UTC."""
 
 
 def system_now() -> datetime:
@@ -48,3 +52,10 @@ def ceil_minute(moment: datetime) -> datetime:
     """The minute mark at or after `moment`."""
     floor = floor_minute(moment)
     return floor if floor == moment else floor + MINUTE
+
+
+def both_zones(moment: datetime | None) -> str:
+    """A time as a person reads it: in UTC, and in Korean time."""
+    if moment is None:
+        return "-"
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({moment.astimezone(KST):%H:%M:%S} KST)"

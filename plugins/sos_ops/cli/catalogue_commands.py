@@ -10,8 +10,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sos_ops.cli.console import both_zones, console, errors, print_json
+from sos_ops.cli.console import console, errors, print_json
 from sos_ops.cli.database import connect, url
+from sos_ops.clock import both_zones
 from sos_ops.errors import SosOpsError
 from sos_ops.safety.score import Limits
 

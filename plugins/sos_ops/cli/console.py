@@ -7,24 +7,14 @@ import sys
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
-
-KST = ZoneInfo("Asia/Seoul")
 
 console = Console(
     width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=not sys.stdout.isatty()
 )
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def both_zones(moment: datetime | None) -> str:
-    """A time in UTC and, where people are, in Korean time."""
-    if moment is None:
-        return "-"
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({moment.astimezone(KST):%H:%M:%S} KST)"
 
 
 def age(seconds: float | None) -> str:

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from sos_ops.cli.console import age, both_zones, console, parse_minute, print_json
+from sos_ops.cli.console import age, console, parse_minute, print_json
 from sos_ops.cli.database import connect
 from sos_ops.cli.status_view import print_status
+from sos_ops.clock import both_zones
 from sos_ops.errors import SosOpsError
 from sos_ops.safety.bands import Band
 from sos_ops.views import ExplainedTag, Explanation, SetView, SosPoint

@@ -8,8 +8,9 @@ from datetime import timedelta
 from rich.markup import escape
 from rich.table import Table
 
-from sos_ops.cli.console import age, both_zones, console, print_json
+from sos_ops.cli.console import age, console, print_json
 from sos_ops.cli.database import connect
+from sos_ops.clock import both_zones
 from sos_ops.safety.bands import Band
 from sos_ops.settings import get_settings
 from sos_ops.stack.supervision import NotRunningError, ProgramState, program_states

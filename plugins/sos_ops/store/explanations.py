@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sos_ops.clock import both_zones
 from sos_ops.errors import UnknownNameError
 from sos_ops.safety.as_of import Missing
 from sos_ops.safety.bands import Band
@@ -73,7 +74,7 @@ def explain(connection: Connection, set_id: int, minute: datetime | None = None)
 
 def _failed_device(row: Sequence[Any]) -> str:
     name, reason, since = row
-    return f"device {name}: {reason} (since {since:%Y-%m-%d %H:%M} UTC)"
+    return f"device {name}: {reason} (since {both_zones(since)})"
 
 
 def _parts(
@@ -140,11 +141,11 @@ def _detail(reason: Missing | None, age_s: float | None, max_age_s: int, failed:
 
 def _change(row: Sequence[Any]) -> str:
     what, decided_at, superseded_at, value, upper, known, size, missing, result_ts, score = row
-    span = f"decided {decided_at:%Y-%m-%d %H:%M:%S}, superseded {superseded_at:%H:%M:%S} UTC"
+    span = f"decided {both_zones(decided_at)}, superseded {both_zones(superseded_at)}"
     if known is not None:
         was = f"SoS was {value!r}" if value is not None else f"SoS was unknown, at most {upper!r}"
         return f"{was} ({known} of {size} tags known; {span})"
     if missing is not None:
         code = missing.decode() if isinstance(missing, bytes) else missing
         return f"{what} was missing: {_MISSING[code]} ({span})"
-    return f"{what} was {value!r} of {result_ts:%H:%M:%S} UTC, score {score!r} ({span})"
+    return f"{what} was {value!r} of {both_zones(result_ts)}, score {score!r} ({span})"
