@@ -12,15 +12,13 @@ from rich.table import Table
 
 from sos_ops.cli.console import age, console, parse_minute, print_json
 from sos_ops.cli.database import connect
+from sos_ops.cli.sets_table import BAND_STYLE, sets_table
 from sos_ops.cli.status_view import print_status
 from sos_ops.clock import both_zones
 from sos_ops.errors import SosOpsError
-from sos_ops.safety.bands import Band
-from sos_ops.views import ExplainedTag, Explanation, SetView, SosPoint
+from sos_ops.views import ExplainedTag, Explanation
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-_STYLE = {Band.SAFE: "", Band.WARNING: "bold yellow", Band.CRITICAL: "bold red", Band.UNKNOWN: "bold magenta"}
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +59,7 @@ def _print_explanation(found: Explanation) -> None:
     else:
         said = f"SoS {found.value!r}" if found.value is not None else f"SoS unknown, at most {found.upper!r}"
         weakest = f", weakest tag {found.limiting_tag}" if found.limiting_tag else ""
-        style = _STYLE[found.band]
+        style = BAND_STYLE[found.band]
         band = f"[{style}]{found.band}[/]" if style else str(found.band)
         console.print(f"{band}: {said}; {found.known} of {found.tags} tags known{escape(weakest)}")
         console.print(
@@ -135,37 +133,6 @@ def sets(json: AsJson = False) -> None:
         print_json([{"set": view, "newest": point} for view, point in rows])
     else:
         console.print(sets_table(rows))
-
-
-def sets_table(rows: list[tuple[SetView, SosPoint | None]]) -> Table:
-    """A table of sets with their newest decided minute."""
-    table = Table("SET_ID", "site", "tags", "minute (UTC)", "band", "SoS", "known", "weakest")
-    for view, point in rows:
-        tags = escape(", ".join(view.tags))
-        if point is None:
-            table.add_row(
-                str(view.set_id),
-                escape(view.site),
-                tags,
-                f"first at {view.first_minute:%H:%M}",
-                "unknown",
-                "-",
-                "-",
-                "-",
-            )
-            continue
-        style = _STYLE[point.band]
-        table.add_row(
-            str(view.set_id),
-            escape(view.site),
-            tags,
-            f"{point.minute.astimezone(UTC):%m-%d %H:%M}",
-            f"[{style}]{point.band}[/]" if style else str(point.band),
-            f"{point.value:.4f}" if point.value is not None else f"at most {point.upper:.4f}",
-            f"{point.known} of {point.tags}",
-            escape(point.limiting_tag or "-"),
-        )
-    return table
 
 
 def backfill(

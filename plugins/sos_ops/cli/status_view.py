@@ -6,10 +6,10 @@ from collections import Counter
 from datetime import timedelta
 
 from rich.markup import escape
-from rich.table import Table
 
 from sos_ops.cli.console import age, console, print_json
 from sos_ops.cli.database import connect
+from sos_ops.cli.sets_table import sets_table
 from sos_ops.clock import both_zones
 from sos_ops.safety.bands import Band
 from sos_ops.settings import get_settings
@@ -72,12 +72,10 @@ def _print_data(state: PlatformStatus) -> None:
 
 
 def _print_sets(state: PlatformStatus) -> None:
-    from sos_ops.cli.minute_commands import sets_table
-
     counts = Counter(Band.UNKNOWN if point is None else point.band for _, point in state.sets)
     by_band = ", ".join(
         f"{counts[band]} {band}" for band in (Band.CRITICAL, Band.WARNING, Band.UNKNOWN, Band.SAFE)
     )
-    shown: Table = sets_table(list(state.sets[:WORST_SHOWN]))
+    shown = sets_table(list(state.sets[:WORST_SHOWN]))
     console.print(f"{len(state.sets)} sets: {by_band}; the worst:")
     console.print(shown)
