@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -116,12 +118,28 @@ def _password_file(settings: Settings) -> Path:
 
 
 def write_airflow_files(settings: Settings) -> None:
-    """Writes what Airflow reads from files: the login, and the hook that loads heavy libraries once."""
+    """Writes what Airflow reads from files: its settings, the login, the hook that loads heavy libraries once."""
     folders = layout(settings)
     _write(_password_file(settings), json.dumps({ADMIN: load_or_create(settings).airflow_admin_password}))
     config = folders.airflow / "config"
     config.mkdir(mode=0o700, exist_ok=True)
     _write(config / "airflow_local_settings.py", "import sos_ops.stack.preload  # noqa: F401\n")
+    _write(folders.airflow / "airflow.cfg", _configuration_file(airflow_environment(settings)))
+
+
+def _configuration_file(environment: Mapping[str, str]) -> str:
+    """The same settings as a file, so that a bare `AIRFLOW_HOME=... airflow` works on this stack and no other."""
+    parser = configparser.RawConfigParser()
+    for name, value in environment.items():
+        prefix, section, key = (*name.split("__", 2), "", "")[:3]
+        if prefix == "AIRFLOW" and key:
+            if not parser.has_section(section.lower()):
+                parser.add_section(section.lower())
+            # Airflow interpolates its file.
+            parser.set(section.lower(), key.lower(), value.replace("%", "%%"))
+    text = io.StringIO()
+    parser.write(text)
+    return text.getvalue()
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import configparser
 import importlib.util
 import json
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sos_ops.settings import CHECKOUT
+from sos_ops.settings import CHECKOUT, Settings
 from sos_ops.stack.airflow_config import airflow_environment, postgres_connection, write_airflow_files
 from sos_ops.stack.layout import layout
 from sos_ops.stack.secrets import load_or_create
@@ -95,3 +96,17 @@ def test_there_is_a_login_with_a_password(make_settings: MakeSettings) -> None:
     assert json.loads(passwords.read_text()) == {"admin": load_or_create(settings).airflow_admin_password}
     assert passwords.stat().st_mode & 0o077 == 0
     assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin"
+
+
+def test_a_bare_airflow_in_its_home_reads_the_settings_of_the_stack(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "a%b")
+    layout(settings).create()
+    write_airflow_files(settings)
+    path = layout(settings).airflow / "airflow.cfg"
+    parser = configparser.ConfigParser()
+    parser.read(path)
+    environment = airflow_environment(settings)
+    assert parser["database"]["sql_alchemy_conn"] == environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert parser["core"]["dags_folder"] == environment["AIRFLOW__CORE__DAGS_FOLDER"]
+    assert parser["logging"]["base_log_folder"].endswith("a%b/airflow/logs")
+    assert path.stat().st_mode & 0o077 == 0
