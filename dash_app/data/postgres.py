@@ -33,10 +33,10 @@ class PostgresStore:
         with connect(self._database_url) as connection:
             return page.tag_views(connection, site)
 
-    def values(self, tags: Sequence[str], since: datetime, until: datetime, points: int) -> dict[str, Series]:  # noqa: ARG002  # the page thins them
+    def values(self, tags: Sequence[str], since: datetime, until: datetime, points: int) -> dict[str, Series]:
         """Accepted results in [since, until], by tag."""
         with connect(self._database_url) as connection:
-            return page.value_series(connection, tags, since, until)
+            return page.value_series(connection, tags, since, until, points)
 
     def find_or_create_set(self, tags: Sequence[str], actor: str) -> SetView:
         """The set of these tags, made if it is new."""
@@ -63,10 +63,10 @@ class PostgresStore:
         with connect(self._database_url) as connection:
             return page.latest(connection, set_id)
 
-    def sos_series(self, set_id: int, since: datetime, until: datetime, points: int) -> SosSeries:  # noqa: ARG002  # the page thins them
+    def sos_series(self, set_id: int, since: datetime, until: datetime, points: int) -> SosSeries:
         """The decided minutes of a set in [since, until]."""
         with connect(self._database_url) as connection:
-            return page.sos_series(connection, set_id, since, until)
+            return page.sos_series(connection, set_id, since, until, points)
 
     def explain(self, set_id: int, minute: datetime | None) -> Explanation:
         """Why the SoS is what it is."""

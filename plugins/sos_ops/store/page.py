@@ -54,15 +54,33 @@ def _tag_view(row: Sequence[Any], at: datetime) -> TagView:
 
 
 def value_series(
-    connection: Connection, tags: Sequence[str], since: datetime, until: datetime
+    connection: Connection, tags: Sequence[str], since: datetime, until: datetime, points: int | None = None
 ) -> dict[str, Series]:
-    """Accepted results in [since, until] by tag, oldest first; every tag asked for has a series."""
+    """Accepted results in [since, until] by tag, oldest first; every tag asked for has a series.
+
+    Args:
+        connection: an open transaction.
+        tags: names of tags in use.
+        since: the first moment.
+        until: the last moment.
+        points: about how many results a tag needs; where a minute apart there would be many more, only the lowest
+            and highest of each bucket of time are read, and the newest. None: all.
+    """
     series: dict[str, Series] = {tag: Series([], []) for tag in tags}
-    parameters = {"tags": list(tags), "since": since, "until": until}
-    for tag, timestamp, value in connection.execute(sql.load("select_values"), parameters):
+    parameters: dict[str, Any] = {"tags": list(tags), "since": since, "until": until}
+    query = "select_values"
+    if bucket_s := _bucket_s(since, until, points):
+        query, parameters["bucket_s"] = "select_values_thinned", bucket_s
+    for tag, timestamp, value in connection.execute(sql.load(query), parameters):
         series[str(tag)].times.append(timestamp)
         series[str(tag)].values.append(value)
     return series
+
+
+def _bucket_s(since: datetime, until: datetime, points: int | None) -> float | None:
+    """Seconds of each bucket of two points, or None when a minute apart there are few enough."""
+    span_s = (until - since).total_seconds()
+    return 2 * span_s / points if points and span_s / 60 > 2 * points else None
 
 
 def find_or_create_set(connection: Connection, tags: Sequence[str]) -> SetView:
@@ -118,11 +136,19 @@ def _set_row(row: Sequence[Any]) -> tuple[SetView, SosPoint | None]:
     return view, SosPoint(minute, value, upper, known, size, band_of_code(band), limiting)
 
 
-def sos_series(connection: Connection, set_id: int, since: datetime, until: datetime) -> SosSeries:
-    """The decided minutes of a set in [since, until], oldest first."""
-    parameters = {"set_id": set_id, "since": since, "until": until}
+def sos_series(
+    connection: Connection, set_id: int, since: datetime, until: datetime, points: int | None = None
+) -> SosSeries:
+    """The decided minutes of a set in [since, until], oldest first; `points` as for `value_series`.
+
+    Thinned, the first minute without SoS of each bucket stays as well: a gap is never smoothed away.
+    """
+    parameters: dict[str, Any] = {"set_id": set_id, "since": since, "until": until}
+    query = "select_sos_series"
+    if bucket_s := _bucket_s(since, until, points):
+        query, parameters["bucket_s"] = "select_sos_series_thinned", bucket_s
     series = SosSeries([], [], [], [])
-    for minute, value, upper, band in connection.execute(sql.load("select_sos_series"), parameters):
+    for minute, value, upper, band in connection.execute(sql.load(query), parameters):
         series.minutes.append(minute)
         series.values.append(value)
         series.uppers.append(upper)
