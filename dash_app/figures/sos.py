@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dash_app.codec import kst_minute
@@ -59,10 +60,21 @@ def summary(set_id: int, series: SosSeries, words: Words) -> str:
         id=set_id,
         since=kst_minute(series.minutes[0]),
         until=kst_minute(series.minutes[-1]),
-        low=f"{min(bounds):.2f}",
-        unknown=sum(x is None for x in series.values),
-        n=len(series.values),
+        # Down, as the gauge does: 0.7996 is not 0.80.
+        low=f"{math.floor(min(bounds) * 100) / 100:.2f}",
+        unknown=_minutes(series, unknown_only=True),
+        n=_minutes(series, unknown_only=False),
     )
+
+
+def _minutes(series: SosSeries, *, unknown_only: bool) -> int:
+    """How many minutes the series stands for: a sample of a thinned one for all until the next."""
+    ends = [*series.minutes[1:], series.minutes[-1] + timedelta(minutes=1)]
+    spans = zip(series.minutes, ends, series.values, strict=True)
+    total = sum(
+        ((end - start) for start, end, value in spans if value is None or not unknown_only), timedelta()
+    )
+    return round(total / timedelta(minutes=1))
 
 
 def _few(series: SosSeries) -> SosSeries:

@@ -1,4 +1,5 @@
 -- A new version of a tag's limits; NULL keeps what is in force.
-select sos_ops.change_limits(c.tag_id, %(x100)s, %(xl)s, %(l)s, coalesce(%(max_age_s)s::int, c.max_age_s),
-                             coalesce(%(max_count)s::int, c.max_count), coalesce(%(action)s::text, c.action))
+select sos_ops.change_limits(c.tag_id, %(x100)s, %(xl)s, coalesce(%(l)s::double precision, c.upper_safety_limit),
+                             coalesce(%(max_age_s)s::int, c.max_age_s),
+                             coalesce(%(max_count)s::int, c.max_count), nullif(coalesce(%(action)s::text, c.action), ''))
 from sos_ops.tag_current as c where c.tag_id = %(tag_id)s;

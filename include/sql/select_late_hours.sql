@@ -14,4 +14,6 @@ left join sos_ops.tag_score as s
 where r.received_at >= %(since)s
   and (r.received_at > r.ts + interval '5 minutes'
        or (s.minute is not null and (s.result_ts is null or s.result_ts < r.ts)))
+  -- A day without a partition has no rows to revise; a backfill may make them.
+  and to_regclass('sos_ops.sos_' || to_char(r.ts at time zone 'UTC', 'YYYY_MM_DD')) is not null
 group by 1 order by 1;

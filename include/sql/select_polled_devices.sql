@@ -1,2 +1,2 @@
--- Devices that already have an outcome at %(minute)s.
-select device_id from sos_ops.poll where %(minute)s between minute and last_minute;
+-- Devices that were polled for %(minute)s. A minute closed in advance (the clock was set back since) is no poll.
+select device_id from sos_ops.poll where minute = %(minute)s and began_at is not null;

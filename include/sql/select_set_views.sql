@@ -6,7 +6,8 @@ from sos_ops.tag_set as s
 left join lateral (
     -- The two bounds keep the search to the newest days' partitions.
     select x.* from sos_ops.sos as x, sos_ops.scoring_progress as p
-    where x.set_id = s.set_id and x.minute <= p.newest_decided and x.minute > p.newest_decided - interval '2 days'
+    where x.set_id = s.set_id and x.minute <= least(p.newest_decided, sos_ops.now())
+      and x.minute > least(p.newest_decided, sos_ops.now()) - interval '2 days'
     order by x.minute desc limit 1
 ) as d on true
 left join sos_ops.tag as l on l.tag_id = d.limiting_tag_id

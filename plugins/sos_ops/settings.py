@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, PostgresDsn, SecretStr, field_validator, model_validator
+from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sos_ops.errors import InvalidConfigurationError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder that holds `dags/`, `include/`, `plugins/`: the checkout, or `/opt/sos` in the container."""
@@ -82,5 +84,14 @@ def _with_password(url: PostgresDsn, password: SecretStr) -> PostgresDsn:
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process."""
-    return Settings()
+    """The settings of this process.
+
+    Raises:
+        InvalidConfigurationError: a `SOS_*` variable cannot be used; the line names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise InvalidConfigurationError(f"SOS_{name}: {first['msg']}: set it right, or unset it") from error

@@ -99,6 +99,8 @@ set search_path = pg_catalog
 as $$
 begin
     perform pg_advisory_xact_lock(7305, 0);
+    -- Scoring waits for this lock: a session that keeps it and goes idle is ended by the server.
+    perform set_config('idle_in_transaction_session_timeout', '10s', true);
     return (select greatest(sos_ops.now(), p.newest_decided + interval '1 microsecond')
             from sos_ops.scoring_progress as p);
 end
@@ -164,6 +166,12 @@ begin
     if (old.maximum_safe_value, old.warning_threshold, old.upper_safety_limit, old.max_age_s, old.max_count, old.action)
        is not distinct from (x100, xl, l, new_max_age_s, new_max_count, new_action) then
         return old.version;
+    end if;
+    if sign(xl - x100) <> sign(old.warning_threshold - old.maximum_safe_value) then
+        raise exception using errcode = 'check_violation',
+            message = format('the limits are the other way round than before (%s to %s, now %s to %s): what was '
+                             'dangerous would be safe; retire the tag and add a new one if that is meant',
+                             old.maximum_safe_value, old.warning_threshold, x100, xl);
     end if;
     insert into sos_ops.tag_limits (tag_id, version, valid_from, maximum_safe_value, warning_threshold,
                                     upper_safety_limit, max_age_s, max_count, action, changed_by)

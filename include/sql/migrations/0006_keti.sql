@@ -87,10 +87,14 @@ language plpgsql volatile security definer
 set search_path = pg_catalog
 as $$
 begin
+    if tg_op <> 'INSERT' then
+        raise exception using errcode = 'feature_not_supported',
+            message = 'decided minutes cannot be changed or deleted here: sos-ops backfill decides them again';
+    end if;
     insert into sos_ops.sos_from_script ("TIMESTAMP", "VALUE", "SET_ID", "F_VALUE")
     values (new."TIMESTAMP", new."VALUE", new."SET_ID", new."F_VALUE");
     return new;
 end
 $$;
-create trigger keep_script_row instead of insert on keti.sos
+create trigger keep_script_row instead of insert or update or delete on keti.sos
 for each row execute function sos_ops.keep_script_row();

@@ -10,7 +10,7 @@ import typer
 
 from sos_ops.cli import catalogue_commands, minute_commands, stack_commands
 from sos_ops.cli.console import console, errors, print_json
-from sos_ops.cli.database import url
+from sos_ops.cli.database import libpq_environment, url
 from sos_ops.errors import SosOpsError
 
 app = typer.Typer(
@@ -42,7 +42,9 @@ def db_psql(context: typer.Context) -> None:
     from sos_ops.stack.embedded_postgres import binaries
 
     program = str(binaries() / "psql")
-    os.execv(program, [program, url(), *context.args])  # noqa: S606  # psql takes this process's place
+    # Not on the command line, where every user of the machine could read the password.
+    environment = {**os.environ, **libpq_environment(url())}
+    os.execve(program, [program, *context.args], environment)  # noqa: S606  # psql takes this process's place
 
 
 @db.command("migrate")

@@ -80,9 +80,9 @@ def tag_add(
         int, typer.Option("--max-age", help="Seconds after which a result no longer counts.")
     ] = 180,
     max_count: Annotated[
-        int, typer.Option("--max-count", help="MAX_COUNT, bad minutes in a row that alarm.")
+        int, typer.Option("--max-count", help="MAX_COUNT, kept for the alarms to come.")
     ] = 2,
-    action: Annotated[str | None, typer.Option(help="ACTION, a control policy; none: no control.")] = None,
+    action: Annotated[str | None, typer.Option(help="ACTION, kept for the control to come.")] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of the value, for the page.")] = None,
 ) -> None:
     """Add a tag with its first limits, which hold from the beginning of time."""
@@ -102,19 +102,21 @@ def tag_set(
     name: Annotated[str, typer.Argument()],
     x100: X100,
     xl: XL,
-    limit: Annotated[float, typer.Option("--limit", help="Upper safety limit L.")] = 0.8,
+    limit: Annotated[float | None, typer.Option("--limit", help="L; default: unchanged.")] = None,
     max_age: Annotated[int | None, typer.Option("--max-age", help="Seconds; default: unchanged.")] = None,
     max_count: Annotated[int | None, typer.Option("--max-count", help="Default: unchanged.")] = None,
-    action: Annotated[str | None, typer.Option(help="Default: unchanged.")] = None,
+    action: Annotated[str | None, typer.Option(help="Default: unchanged; empty: none.")] = None,
 ) -> None:
     """Give a tag a new version of its limits, from after the newest decided minute."""
     from sos_ops.store.catalogue import change_limits
 
-    limits = Limits(x100, xl, limit)
+    # The same checks as the database's, before it is asked, for the better sentence.
+    Limits(x100, xl, 0.5 if limit is None else limit)
     with connect() as connection:
         version = change_limits(
-            connection, name, limits=limits, max_age_s=max_age, max_count=max_count, action=action
-        )
+            connection, name, maximum_safe_value=x100, warning_threshold=xl, upper_safety_limit=limit,
+            max_age_s=max_age, max_count=max_count, action=action,
+        )  # fmt: skip
     console.print(escape(f"tag {name}: limits version {version}"))
 
 

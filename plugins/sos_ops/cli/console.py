@@ -36,7 +36,12 @@ def parse_minute(text: str) -> datetime:
         raise typer.BadParameter(
             f"{text!r} is no time: write it as 2026-03-01T00:14 (UTC) or 2026-03-01T09:14+09:00"
         ) from error
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None or moment.year < 2:
+        moment = moment.replace(tzinfo=UTC)
+    elif moment.year < 9999:
+        moment = moment.astimezone(UTC)
+    if not 1970 <= moment.year < 2200:
+        raise typer.BadParameter(f"{text!r} is no minute of this platform: it knows the years 1970 to 2199")
     if moment.second or moment.microsecond:
         raise typer.BadParameter(f"{text!r} is not on the minute: SoS is defined on minute marks")
     return moment

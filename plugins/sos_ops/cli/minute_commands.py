@@ -12,7 +12,7 @@ from rich.table import Table
 
 from sos_ops.cli.console import age, console, parse_minute, print_json
 from sos_ops.cli.database import connect
-from sos_ops.cli.sets_table import BAND_STYLE, sets_table
+from sos_ops.cli.sets_table import BAND_STYLE, is_stale, sets_table
 from sos_ops.cli.status_view import print_status
 from sos_ops.clock import both_zones
 from sos_ops.errors import SosOpsError
@@ -68,11 +68,16 @@ def _print_explanation(found: Explanation) -> None:
         )
     console.print(_explained_table(found.parts))
     for part in found.parts:
+        if part.u is not None and part.u >= 1:
+            console.print(
+                f"[bold yellow]{escape(part.tag)} is at or past its own threshold (u = {part.u:.3f})[/]"
+            )
         if part.missing_reason:
             console.print(escape(f"missing {part.tag}: {part.missing_reason}: {part.missing_detail}"))
-    console.print(
-        "since the first decision:" if found.changes else "nothing changed since the first decision"
-    )
+    if found.exists or found.changes:
+        console.print(
+            "since the first decision:" if found.changes else "nothing changed since the first decision"
+        )
     for change in found.changes:
         console.print(escape(f"  {change}"))
 
@@ -126,13 +131,15 @@ def status(json: AsJson = False) -> None:
 def sets(json: AsJson = False) -> None:
     """List the sets in use, worst first."""
     from sos_ops.store import page
+    from sos_ops.store.clock import now
 
     with connect() as connection:
         rows = page.sets(connection)
+        at = now(connection)
     if json:
-        print_json([{"set": view, "newest": point} for view, point in rows])
+        print_json([{"set": view, "newest": point, "stale": is_stale(point, at)} for view, point in rows])
     else:
-        console.print(sets_table(rows))
+        console.print(sets_table(rows, at))
 
 
 def backfill(
@@ -148,6 +155,8 @@ def backfill(
     from sos_ops.pipeline.history import fill
 
     start, end = first.date(), (last or first).date()
+    if not 1970 <= start.year <= end.year < 2200:
+        raise SosOpsError(f"{start} to {end}: the platform knows the years 1970 to 2199")
     if end < start:
         raise SosOpsError(f"--to {end} lies before --from {start}: swap them")
     days = (end - start).days + 1

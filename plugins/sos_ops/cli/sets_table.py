@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from rich.markup import escape
 from rich.table import Table
@@ -18,8 +18,16 @@ BAND_STYLE = {
 }
 
 
-def sets_table(rows: list[tuple[SetView, SosPoint | None]]) -> Table:
-    """A table of sets with their newest decided minute."""
+STALE_AFTER = timedelta(minutes=3)
+
+
+def is_stale(point: SosPoint | None, at: datetime) -> bool:
+    """Whether the newest decided minute of a set is too old at `at` to say anything about now."""
+    return point is None or at - point.minute >= STALE_AFTER
+
+
+def sets_table(rows: list[tuple[SetView, SosPoint | None]], at: datetime) -> Table:
+    """A table of sets with their newest decided minute; what is stale at `at` is unknown, whatever it was."""
     table = Table("SET_ID", "site", "tags", "minute (UTC)", "band", "SoS", "known", "weakest")
     for view, point in rows:
         tags = escape(", ".join(view.tags))
@@ -35,13 +43,15 @@ def sets_table(rows: list[tuple[SetView, SosPoint | None]]) -> Table:
                 "-",
             )
             continue
-        style = BAND_STYLE[point.band]
+        band = Band.UNKNOWN if is_stale(point, at) else point.band
+        style = BAND_STYLE[band]
+        word = f"{band}, stale (was {point.band})" if is_stale(point, at) else str(band)
         table.add_row(
             str(view.set_id),
             escape(view.site),
             tags,
             f"{point.minute.astimezone(UTC):%m-%d %H:%M}",
-            f"[{style}]{point.band}[/]" if style else str(point.band),
+            f"[{style}]{word}[/]" if style else word,
             f"{point.value:.4f}" if point.value is not None else f"at most {point.upper:.4f}",
             f"{point.known} of {point.tags}",
             escape(point.limiting_tag or "-"),

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 
 from rich.markup import escape
 
 from sos_ops.cli.console import age, console, print_json
 from sos_ops.cli.database import connect
-from sos_ops.cli.sets_table import sets_table
+from sos_ops.cli.sets_table import STALE_AFTER, is_stale, sets_table
 from sos_ops.clock import both_zones
 from sos_ops.safety.bands import Band
 from sos_ops.settings import get_settings
 from sos_ops.stack.supervision import NotRunningError, ProgramState, program_states
 from sos_ops.store.status import PlatformStatus, read_status
 
-STALE_AFTER = timedelta(minutes=3)
 WORST_SHOWN = 10
 
 
@@ -53,11 +51,17 @@ def _print_programs(programs: list[ProgramState]) -> None:
 
 def _print_data(state: PlatformStatus) -> None:
     console.print(f"platform time {both_zones(state.at)}")
+    if state.clock_is_set:
+        console.print(
+            "[bold magenta]the platform's clock is not the machine's: `sos-ops clock set --real`[/]"
+        )
+    for line in state.past_limit:
+        console.print(f"[bold yellow]{escape(line)}[/]")
     if state.newest_decided is None:
         console.print("[bold magenta]no minute is decided yet[/]")
     else:
         old = state.at - state.newest_decided
-        stale = " [bold magenta]STALE: no SoS arrives[/]" if old > STALE_AFTER else ""
+        stale = " [bold magenta]STALE: no SoS arrives[/]" if old >= STALE_AFTER else ""
         console.print(
             f"newest decided minute {both_zones(state.newest_decided)}, {age(old.total_seconds())} ago{stale}"
         )
@@ -72,10 +76,12 @@ def _print_data(state: PlatformStatus) -> None:
 
 
 def _print_sets(state: PlatformStatus) -> None:
-    counts = Counter(Band.UNKNOWN if point is None else point.band for _, point in state.sets)
+    counts = Counter(
+        Band.UNKNOWN if point is None or is_stale(point, state.at) else point.band for _, point in state.sets
+    )
     by_band = ", ".join(
         f"{counts[band]} {band}" for band in (Band.CRITICAL, Band.WARNING, Band.UNKNOWN, Band.SAFE)
     )
-    shown = sets_table(list(state.sets[:WORST_SHOWN]))
+    shown = sets_table(list(state.sets[:WORST_SHOWN]), state.at)
     console.print(f"{len(state.sets)} sets: {by_band}; the worst:")
     console.print(shown)

@@ -113,21 +113,33 @@ def change_limits(
     connection: Connection,
     tag: str,
     *,
-    limits: Limits,
+    maximum_safe_value: float,
+    warning_threshold: float,
+    upper_safety_limit: float | None = None,
     max_age_s: int | None = None,
     max_count: int | None = None,
     action: str | None = None,
 ) -> int:
     """Gives a tag a new version of its limits, from after the newest decided minute. Unnamed ones stay.
 
+    Args:
+        connection: an open transaction.
+        tag: a tag in use.
+        maximum_safe_value: x100; the warning threshold must lie on the same side of it as before.
+        warning_threshold: xL.
+        upper_safety_limit: L in (0, 1).
+        max_age_s: seconds after which a result no longer counts.
+        max_count: MAX_COUNT.
+        action: ACTION; empty: no control.
+
     Returns:
         The version now in force; the old one when nothing changed.
     """
     parameters = {
         "tag_id": _tag_id(connection, tag),
-        "x100": limits.maximum_safe_value,
-        "xl": limits.warning_threshold,
-        "l": limits.upper_safety_limit,
+        "x100": maximum_safe_value,
+        "xl": warning_threshold,
+        "l": upper_safety_limit,
         "max_age_s": max_age_s,
         "max_count": max_count,
         "action": action,

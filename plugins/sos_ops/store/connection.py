@@ -56,6 +56,10 @@ def refusals_as_errors() -> Iterator[None]:
         yield
     except (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.ReservedName) as error:
         raise SosOpsError(explain_refusal(error)) from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise SosOpsError(
+            "another session holds these minutes or the limits for too long: find it in pg_stat_activity and end it"
+        ) from error
     except psycopg.errors.FeatureNotSupported as error:
         raise SosOpsError(one_line(error)) from error
 
@@ -72,6 +76,7 @@ _CONSTRAINTS = {
     "tag_limits_max_count_check": "MAX_COUNT must be at least 1",
     "tag_active_name": "a tag of this name exists already",
     "tag_tag_check": "a tag name has 1 to 64 characters, none of them space, quote, semicolon, backslash, %, {, } or $",
+    "site_site_check": "a site name has 1 to 64 characters, no space, quote, semicolon, backslash, %, {, } or $",
     "partner_name_key": "a partner of this name exists already",
     "device_name_key": "a device of this name exists already",
 }

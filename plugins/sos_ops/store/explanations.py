@@ -68,7 +68,10 @@ def explain(connection: Connection, set_id: int, minute: datetime | None = None)
         warning_below=warning_below,
         critical_below=critical_below,
         parts=_parts(rows, at, failed),
-        changes=tuple(_change(r) for r in connection.execute(sql.load("select_revisions"), key)),
+        changes=(
+            *(_change(r) for r in connection.execute(sql.load("select_revisions"), key)),
+            *(_set_aside(r) for r in connection.execute(sql.load("select_set_aside"), key)),
+        ),
     )
 
 
@@ -137,6 +140,11 @@ def _detail(reason: Missing | None, age_s: float | None, max_age_s: int, failed:
     else:
         first = "results of this time reached us, none was accepted"
     return "; ".join([first, *failed])
+
+
+def _set_aside(row: Sequence[Any]) -> str:
+    tag, value, ts, received_at, reason = row
+    return f"{tag}: {value!r} of {both_zones(ts)} was set aside, received {both_zones(received_at)}: {reason}"
 
 
 def _change(row: Sequence[Any]) -> str:

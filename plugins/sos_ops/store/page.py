@@ -157,6 +157,6 @@ def sos_series(
 
 
 def data_time(connection: Connection) -> datetime | None:
-    """The newest decided minute; None before the first."""
-    row = connection.execute("select newest_decided from sos_ops.scoring_progress").fetchone()
+    """The newest decided minute that is not in the future; None before the first."""
+    row = connection.execute(sql.load("select_data_time")).fetchone()
     return row[0] if row else None

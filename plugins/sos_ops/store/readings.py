@@ -67,6 +67,7 @@ def _is_first(connection: Connection, minute: datetime, poll: DevicePoll) -> boo
         "outcome": poll.result.outcome.value,
         "reason": poll.result.reason,
     }
+    connection.execute(sql.load("reopen_minute"), {"minute": minute, "device_id": poll.device_id})
     return connection.execute(sql.load("insert_poll"), parameters).fetchone() is not None
 
 

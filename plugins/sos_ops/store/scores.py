@@ -80,6 +80,8 @@ def lock_for_scoring(connection: Connection, first: datetime, last: datetime) ->
     first_day, last_day = first.astimezone(UTC).date(), last.astimezone(UTC).date()
     days = {"first_day": (first_day - _EPOCH_DAY).days, "last_day": (last_day - _EPOCH_DAY).days}
     with connection.pipeline():  # one round trip
+        # The server ends the wait itself: a client that was killed would leave it waiting, a connection each time.
+        connection.execute("set local lock_timeout = '20s'")
         connection.execute("select pg_advisory_xact_lock_shared(7305, 0)")
         connection.execute(sql.load("lock_for_scoring"), days)
         connection.execute("select sos_ops.ensure_days(%s, %s)", (first_day, last_day))

@@ -10,6 +10,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
+from sos_ops.errors import SosOpsError
 from sos_ops.safety.as_of import Micros
 from sos_ops.safety.combine import MAX_TAGS
 from sos_ops.safety.timeline import FOREVER, BandVersions, Bools, Ints, LimitVersions, Results, Sets
@@ -112,6 +113,10 @@ def _sets(rows: Cursor, number: _Numbers) -> tuple[Ints, Ints, Micros, Micros]:
     for ids, tag_ids, created, retired in read_arrays(rows, INT4, INT4, TIMESTAMPTZ, TIMESTAMPTZ):
         members = np.full((ids.size, MAX_TAGS), -1, dtype=np.int64)
         members[:, : tag_ids.shape[1]] = number.of(tag_ids)
+        if (members[:, : tag_ids.shape[1]] < 0).any():
+            raise SosOpsError(
+                "a set holds a tag that does not exist at these minutes: its SoS would look complete"
+            )
         parts.append((ids.astype(np.int64), members, _bounded(created), _bounded(retired)))
     set_ids, members, created, retired = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = np.argsort(set_ids, kind="stable")

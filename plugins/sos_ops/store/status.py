@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from sos_ops.clock import ClockSetting, system_now
+from sos_ops.safety.score import depth
 from sos_ops.store import sql
-from sos_ops.store.clock import now
+from sos_ops.store.clock import now, read_clock
 from sos_ops.store.connection import Connection
-from sos_ops.store.page import data_time, sets
-from sos_ops.views import SetView, SosPoint
+from sos_ops.store.page import data_time, sets, tag_views
+from sos_ops.views import SetView, SosPoint, TagView
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,18 @@ class DeviceStatus:
 
 @dataclass(frozen=True)
 class PlatformStatus:
-    """Data ages and the state of devices and sets, at `at` by the platform's clock."""
+    """Data ages and the state of devices, tags and sets, at `at` by the platform's clock.
+
+    `past_limit` has a line for each tag whose fresh value is at or past its own warning threshold: a set's SoS can
+    still be safe then. `clock_is_set` tells that platform time is not the machine's.
+    """
 
     at: datetime
     newest_decided: datetime | None
     devices: tuple[DeviceStatus, ...]
     sets: tuple[tuple[SetView, SosPoint | None], ...]
+    past_limit: tuple[str, ...]
+    clock_is_set: bool
 
 
 def read_status(connection: Connection) -> PlatformStatus:
@@ -42,4 +50,24 @@ def read_status(connection: Connection) -> PlatformStatus:
         newest_decided=data_time(connection),
         devices=tuple(DeviceStatus(*row) for row in rows),
         sets=tuple(sets(connection)),
+        past_limit=tuple(_past_limit(tag) for tag in tag_views(connection) if _is_past(tag)),
+        clock_is_set=_is_set(read_clock(connection)),
     )
+
+
+def _is_past(tag: TagView) -> bool:
+    return (
+        tag.fresh
+        and tag.value is not None
+        and bool(depth(tag.value, tag.maximum_safe_value, tag.warning_threshold) >= 1)
+    )
+
+
+def _past_limit(tag: TagView) -> str:
+    unit = f" {tag.unit}" if tag.unit else ""
+    return f"{tag.tag} is at or past its own threshold: {tag.value:g}{unit}, threshold {tag.warning_threshold:g}{unit}"
+
+
+def _is_set(clock: ClockSetting) -> bool:
+    real = system_now()
+    return clock.rate != 1 or abs(clock.at(real) - real) > timedelta(seconds=1)

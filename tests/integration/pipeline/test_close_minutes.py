@@ -12,7 +12,6 @@ import pytest
 from sos_ops.pipeline.keep_house import redo_late_minutes
 from sos_ops.pipeline.score import close_minutes, decide
 from sos_ops.safety.bands import Band
-from sos_ops.safety.score import Limits
 from sos_ops.store.catalogue import change_limits
 from sos_ops.store.connection import connect
 from sos_ops.store.explanations import explain
@@ -199,7 +198,7 @@ def test_changed_limits_hold_only_after_the_newest_decided_minute(plant: Databas
     before = everything_decided(plant)
     plant.set_clock(at(2, 30))
     with plant.connect() as connection:
-        change_limits(connection, "over_temp", limits=Limits(40.0, 46.0))
+        change_limits(connection, "over_temp", maximum_safe_value=40.0, warning_threshold=46.0)
     run_live(plant, at(2, 40))
     assert everything_decided(plant) == before
     run_live(plant, at(3, 10))
@@ -215,7 +214,7 @@ def test_limits_changed_while_the_clock_lies_behind_the_newest_decision_still_sp
     before = sos_rows(plant)
     plant.set_clock(at(5))
     with plant.connect() as connection:
-        change_limits(connection, "over_temp", limits=Limits(40.0, 46.0))
+        change_limits(connection, "over_temp", maximum_safe_value=40.0, warning_threshold=46.0)
     with plant.connect() as connection:
         decide(connection, at(1), at(10))
     assert sos_rows(plant) == before
@@ -226,7 +225,7 @@ def test_minutes_missed_before_a_change_of_limits_keep_the_limits_of_their_time(
     report(plant, 20, 46.0)
     plant.set_clock(at(21, 30))
     with plant.connect() as connection:
-        change_limits(connection, "over_temp", limits=Limits(40.0, 46.0))
+        change_limits(connection, "over_temp", maximum_safe_value=40.0, warning_threshold=46.0)
     run_live(plant, at(60, 10))
     rows = sos_rows(plant)
     assert [rows[at(minute), 1].value for minute in (20, 21, 22)] == [ABOVE, ABOVE, 0.8]

@@ -49,7 +49,7 @@ def lived(database: Database) -> Database:
         offer(database, "keti", rows + late)
         if minute == 128:
             with database.connect() as connection:
-                change_limits(connection, "over_temp", limits=Limits(40.0, 44.0))
+                change_limits(connection, "over_temp", maximum_safe_value=40.0, warning_threshold=44.0)
         run_live(database, at(minute, 10))
     return database
 
