@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from types import MappingProxyType
 
 Words = MappingProxyType[str, str]
@@ -261,3 +262,8 @@ BROWSER_KEYS = (
     "too_old",
 )
 """The strings `assets/sos.js` needs."""
+
+
+def rounded_down(sos: float) -> str:
+    """Two digits that never promise more safety than there is; a last bit does not count."""
+    return f"{floor(sos * 100 + 1e-9) / 100:.2f}"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor
 
 from dash import dcc, html
 
 from dash_app.codec import View, encode
 from dash_app.components.band import chip
 from dash_app.data.port import SetView, SosPoint
-from dash_app.text import Words
+from dash_app.text import Words, rounded_down
 
 MOST = 50
 """How many sets the list shows; the worst are the ones that matter."""
@@ -59,8 +58,3 @@ def _number(point: SosPoint | None) -> str:
     if point.value is not None:
         return rounded_down(point.value)
     return "?" if point.upper is None or point.upper >= 1 else f"≤ {rounded_down(point.upper)}"
-
-
-def rounded_down(sos: float) -> str:
-    """Two digits that never promise more safety than there is; a last bit does not count."""
-    return f"{floor(sos * 100 + 1e-9) / 100:.2f}"

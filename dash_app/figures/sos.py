@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from dash_app.data.port import Band, SosSeries
 from dash_app.figures.gaps import MINUTE_S, gap_s, minutes_with_gaps
 from dash_app.figures.theme import CRITICAL, FAINT, NEUTRAL, WARNING, Figure, layout, time_axis
 from dash_app.figures.thin import thin
-from dash_app.text import Words
+from dash_app.text import Words, rounded_down
 
 HEIGHT_PX = 270
 
@@ -60,8 +59,7 @@ def summary(set_id: int, series: SosSeries, words: Words) -> str:
         id=set_id,
         since=kst_minute(series.minutes[0]),
         until=kst_minute(series.minutes[-1]),
-        # Down, as the gauge does: 0.7996 is not 0.80.
-        low=f"{math.floor(min(bounds) * 100) / 100:.2f}",
+        low=rounded_down(min(bounds)),
         unknown=_minutes(series, unknown_only=True),
         n=_minutes(series, unknown_only=False),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
+
 from dash_app.data.port import Band, SosSeries
 from dash_app.figures import sos
 from dash_app.text import ENGLISH
@@ -99,6 +101,12 @@ def test_a_year_keeps_its_worst_minute_and_its_unknown_ones():
     assert marks["square"] == [0.31]
     assert marks["triangle-up-open"] == [0.62]
     assert len(json.dumps(figure, separators=(",", ":"))) <= 250_000
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.57, "lowest 0.57"), (0.7996, "lowest 0.79")])
+def test_the_summary_rounds_the_lowest_down_and_no_further(value, text):
+    series = SosSeries([FIRST], [value], [value], [Band.WARNING])
+    assert text in sos.summary(1, series, ENGLISH)
 
 
 def test_the_summary_counts_what_is_unknown():
