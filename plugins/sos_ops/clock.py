@@ -43,6 +43,11 @@ class ClockSetting:
         return platform_seconds / self.rate
 
 
+def in_step(platform: datetime, real: datetime) -> datetime:
+    """`platform`, or the first moment after it that is whole minutes away from `real`."""
+    return platform + (real - platform) % MINUTE
+
+
 def floor_minute(moment: datetime) -> datetime:
     """The minute mark at or before `moment`."""
     return moment.replace(second=0, microsecond=0)

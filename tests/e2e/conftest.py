@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -35,3 +36,20 @@ def healthy(stack: RunningStack) -> Iterator[RunningStack]:
     yield stack
     with stack.connect() as connection:
         assert broken_invariants(connection) == {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A scenario that fails tells what the platform said of itself at that moment."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, RunningStack):
+        try:
+            said = stack.run("status", check=False)
+            report.sections.append(("sos-ops status", said.stdout + said.stderr))
+        except subprocess.TimeoutExpired as error:
+            report.sections.append(("sos-ops status", str(error)))
+        report.sections.append(("make up", stack.output.read_text()[-4000:]))
+    return report

@@ -8,7 +8,7 @@ from typing import cast
 
 import psycopg
 
-from sos_ops.clock import ClockSetting, system_now
+from sos_ops.clock import ClockSetting, in_step, system_now
 from sos_ops.errors import DatabaseUnavailableError
 from sos_ops.store import sql
 from sos_ops.store.connection import Connection, connect
@@ -33,10 +33,14 @@ def now(connection: Connection) -> datetime:
 def set_clock(connection: Connection, *, platform_time: datetime | None, rate: float) -> ClockSetting:
     """Sets the clock: platform time is `platform_time` now (None: goes on from where it is) and runs at `rate`.
 
-    For tests and demonstrations; minutes that the jump skips are closed as any missed minute is.
+    For tests and demonstrations; minutes that the jump skips are closed as any missed minute is. At the pace of
+    real time the clock is moved on, by less than a minute, until its minutes begin with the machine's: the scheduler
+    starts the runs by these, and a run that begins 30 s after platform time's minute may not poll any more.
     """
     real = system_now()
     at = platform_time or read_clock(connection).at(real)
+    if rate == 1.0:
+        at = in_step(at, real)
     connection.execute(sql.load("update_clock"), {"real": real, "platform": at, "rate": rate})
     return ClockSetting(real, at, rate)
 

@@ -59,9 +59,9 @@ def test_a_minute_closed_in_advance_is_polled_when_it_comes(plant: Database) -> 
                 unit_id=1,
                 protocol_map="keti_bank",
             )
-        plant.set_clock(at(60, 1), rate=1.0)
+        plant.set_clock(at(60, 1), rate=0.5)
         poll_minute(plant.connect)
-        plant.set_clock(at(5, 1), rate=1.0)
+        plant.set_clock(at(5, 1), rate=0.5)
         report = poll_minute(plant.connect)
     assert report.already == 0
     assert "refused" in report.failed[0]
