@@ -103,47 +103,77 @@ class Cluster:
             connection.execute(statement)
 
 
+class Server:
+    """A PostgreSQL server with an empty, migrated platform database, that a test may take away and give back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(home=folder, postgres_port=_free_port(), database_url=None)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The platform's database."""
+        return database_url(self.settings)
+
+    def prepare(self) -> None:
+        """Makes the cluster, starts it, and migrates its database."""
+        layout(self.settings).create()
+        ensure_cluster(self.settings, notice=lambda _line: None)
+        self.start()
+        _forget_durability(self.settings)
+        ensure_embedded_databases(self.settings)
+        migrate(self.url)
+
+    def start(self) -> None:
+        """Starts it, and returns when it answers."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SOS_")}
+        environment |= {
+            "SOS_HOME": str(self.settings.home),
+            "SOS_POSTGRES_PORT": str(self.settings.postgres_port),
+        }
+        with layout(self.settings).log_of("postgres").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sos_ops.stack.launch", "postgres"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in the terminal is for pytest, which then stops the server itself
+            )
+        wait_until_ready(superuser_url(self.settings), START_DEADLINE_S)
+
+    def stop(self) -> None:
+        """Stops it, "fast": open sessions are ended."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """A new cluster, migrated; stopped and removed at the end."""
+def running_server() -> Iterator[Server]:
+    """A new server; stopped and removed at the end."""
     # Not pytest's own temporary folder: that is closed to the account the server runs as when root runs the tests.
     folder = Path(tempfile.mkdtemp(prefix="sos-tests-"))
-    settings = Settings(home=folder, postgres_port=_free_port(), database_url=None)
+    server = Server(folder)
     try:
-        layout(settings).create()
-        ensure_cluster(settings, notice=lambda _line: None)
-        with _running_server(settings):
-            wait_until_ready(superuser_url(settings), START_DEADLINE_S)
-            _forget_durability(settings)
-            ensure_embedded_databases(settings)
-            migrate(database_url(settings))
-            yield Cluster(settings)
+        server.prepare()
+        yield server
     finally:
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _running_server(settings: Settings) -> Iterator[None]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SOS_")}
-    environment |= {"SOS_HOME": str(settings.home), "SOS_POSTGRES_PORT": str(settings.postgres_port)}
-    with layout(settings).log_of("postgres").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "sos_ops.stack.launch", "postgres"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in the terminal is for pytest, which then stops the server itself
-        )
-    try:
-        yield
-    finally:
-        server.send_signal(signal.SIGINT)  # "fast": open sessions are ended
-        try:
-            server.wait(STOP_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+def running_cluster() -> Iterator[Cluster]:
+    """A new cluster, migrated; stopped and removed at the end."""
+    with running_server() as server:
+        yield Cluster(server.settings)
 
 
 def _forget_durability(settings: Settings) -> None:
