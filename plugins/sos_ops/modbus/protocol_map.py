@@ -1,180 +1,94 @@
-"""Protocol maps: which registers of a device hold which points, read from YAML.
+"""Protocol maps: which registers of a device hold which points.
 
 A map says everything that manuals leave open: the function code, whether its addresses begin at zero or
-one, scale, the raw values that mean "not implemented", and which values are plausible. Fields a map does
-not know are refused, so new ones (groups, bits, strings, writable points) can be added as optional fields
-without changing what old files mean.
+one, scale, the raw values that mean "not implemented", which values are plausible, which registers must
+never be touched. What a person writes is the language of `map_file`; here is what comes out of it, with the
+groups written out, and what everything else uses.
 """
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
-from enum import StrEnum
+import hashlib
+import json
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, ValidationError, model_validator
 
 from sos_ops.errors import InvalidConfigurationError, UnknownNameError
+from sos_ops.modbus.map_errors import first_of, one_line_of
+from sos_ops.modbus.map_file import MOST_POINTS, read_map_file
+from sos_ops.modbus.map_head import (
+    Addressing,
+    AddressRange,
+    DeniedRange,
+    MapHead,
+    RegisterMask,
+    RegisterRange,
+)
+from sos_ops.modbus.point import (
+    LAST_REGISTER,
+    PROTOCOL_MAX_REGISTERS,
+    ByteOrder,
+    Danger,
+    Point,
+    PointType,
+    ReadFunction,
+    WordOrder,
+)
+from sos_ops.modbus.writable import ReadbackRounding, WritablePoint
+
+__all__ = [
+    "LAST_REGISTER",
+    "PROTOCOL_MAX_REGISTERS",
+    "AddressRange",
+    "Addressing",
+    "ByteOrder",
+    "Danger",
+    "DeniedRange",
+    "Point",
+    "PointType",
+    "ProtocolMap",
+    "ReadFunction",
+    "ReadbackRounding",
+    "RegisterMask",
+    "RegisterRange",
+    "WordOrder",
+    "WritablePoint",
+    "bundled_map",
+    "bundled_map_names",
+    "load_map",
+]
 
 MAPS_DIR = Path(__file__).resolve().parent / "maps"
 
-PROTOCOL_MAX_REGISTERS = 125
-"""The most registers one request may ask for (Modbus Application Protocol 1.1b3, section 6.3)."""
 
-LAST_REGISTER = 0xFFFF
+class ProtocolMap(MapHead):
+    """The registers of one kind of device, every point with its table and its own address."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-FiniteDecimal = Annotated[Decimal, Field(allow_inf_nan=False)]
-
-
-class ReadFunction(StrEnum):
-    """Which of the two register tables is read."""
-
-    INPUT = "input"
-    HOLDING = "holding"
-
-    @property
-    def code(self) -> int:
-        """The Modbus function code: 4 for input registers, 3 for holding registers."""
-        return 4 if self is ReadFunction.INPUT else 3
-
-
-class Addressing(StrEnum):
-    """What the first register is called in the map. On the wire it is always 0."""
-
-    ZERO_BASED = "zero_based"
-    ONE_BASED = "one_based"
-
-
-class PointType(StrEnum):
-    """How a point's registers are to be read: s signed, u unsigned, f IEEE 754, and the number of bits."""
-
-    S16 = "s16"
-    U16 = "u16"
-    S32 = "s32"
-    U32 = "u32"
-    F32 = "f32"
-    S64 = "s64"
-    U64 = "u64"
-    F64 = "f64"
-
-    @property
-    def bits(self) -> int:
-        """The width in bits."""
-        return int(self.value[1:])
-
-    @property
-    def registers(self) -> int:
-        """The width in registers of 16 bits."""
-        return self.bits // 16
-
-    @property
-    def is_float(self) -> bool:
-        """True for the IEEE 754 types."""
-        return self.value.startswith("f")
-
-    @property
-    def raw_range(self) -> tuple[int, int]:
-        """The smallest and the largest raw integer of an integer type."""
-        if self.value.startswith("s"):
-            return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
-        return 0, (1 << self.bits) - 1
-
-
-class WordOrder(StrEnum):
-    """Which register comes first when a point has several."""
-
-    HIGH_FIRST = "high_first"
-    LOW_FIRST = "low_first"
-
-
-class Danger(StrEnum):
-    """In which direction an unlikely value of a point is suspicious of danger."""
-
-    HIGH = "high"
-    LOW = "low"
-    BOTH = "both"
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Point(_Strict):
-    """One named quantity: value = raw * scale + offset, in `unit`.
-
-    `scale` and `offset` are decimals because a limit of 4.086 V must be met by the raw value 4086 exactly,
-    which 4086 * 0.001 in binary is not guaranteed to do.
-    """
-
-    name: Name
-    address: Annotated[int, Field(ge=0, le=LAST_REGISTER + 1)]
-    """The first register, counted the way the map's `addressing` says."""
-    type: PointType
-    word_order: WordOrder | None = None
-    """Needed for, and only for, types of more than one register."""
-    scale: FiniteDecimal = Decimal(1)
-    offset: FiniteDecimal = Decimal(0)
-    unit: str = ""
-    not_implemented: tuple[int, ...] = ()
-    """Raw values that mean "not measured", signed or as bit patterns: 0x8000 and -32768 are the same."""
-    plausible: tuple[FiniteDecimal, FiniteDecimal] | None = None
-    """The lowest and the highest value, in `unit`, that a sane device reports."""
-    danger: Danger = Danger.BOTH
-    """Where danger lies for whoever uses the point. `both` discards nothing."""
+    points: Annotated[tuple[Point, ...], Field(min_length=1, max_length=MOST_POINTS)]
 
     @cached_property
-    def registers(self) -> int:
-        """How many registers the point occupies."""
-        return self.type.registers
+    def points_by_name(self) -> dict[str, Point]:
+        """The points, found by name."""
+        return {point.name: point for point in self.points}
 
     @cached_property
-    def not_implemented_patterns(self) -> frozenset[int]:
-        """`not_implemented` as unsigned bit patterns of the point's width."""
-        return frozenset(raw & ((1 << self.type.bits) - 1) for raw in self.not_implemented)
+    def denied_ranges(self) -> tuple[RegisterRange, ...]:
+        """`denied`, as counted on the wire."""
+        return tuple(self._on_the_wire(one) for one in self.denied)
 
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Point:
-        if self.scale == 0:
-            raise ValueError("scale 0 makes every value the same")
-        if self.registers > 1 and self.word_order is None:
-            raise ValueError(
-                f"{self.type} has {self.registers} registers: say word_order high_first or low_first"
-            )
-        if self.registers == 1 and self.word_order is not None:
-            raise ValueError(f"word_order means nothing for {self.type}")
-        lowest, highest = -(1 << (self.type.bits - 1)), (1 << self.type.bits) - 1
-        for raw in self.not_implemented:
-            if not lowest <= raw <= highest:
-                raise ValueError(f"not_implemented value {raw} does not fit {self.type}")
-        if self.plausible is not None and self.plausible[0] >= self.plausible[1]:
-            raise ValueError("plausible must be [lowest, highest]")
-        return self
+    @cached_property
+    def forbidden_ranges(self) -> tuple[RegisterRange, ...]:
+        """What no request may reach into: `denied` and `unreadable`, as counted on the wire."""
+        return self.denied_ranges + tuple(self._on_the_wire(one) for one in self.unreadable)
 
-
-class ProtocolMap(_Strict):
-    """The registers of one kind of device."""
-
-    name: Name
-    version: Annotated[int, Field(ge=1)]
-    description: str
-    read_function: ReadFunction
-    addressing: Addressing
-    max_registers_per_request: Annotated[int, Field(ge=1, le=PROTOCOL_MAX_REGISTERS)] = PROTOCOL_MAX_REGISTERS
-    max_gap: Annotated[int, Field(ge=0, le=PROTOCOL_MAX_REGISTERS)] = 8
-    """How many registers between two points may be read along to save a request; 0 where there are holes."""
-    denied_registers: tuple[Annotated[int, Field(ge=0, le=LAST_REGISTER + 1)], ...] = ()
-    """Registers never to be touched, not even in passing."""
-    points: Annotated[tuple[Point, ...], Field(min_length=1)]
-
-    def wire_address(self, address: int) -> int:
-        """The address on the wire (from 0) of an address as the map writes it."""
-        return address - (1 if self.addressing is Addressing.ONE_BASED else 0)
+    @cached_property
+    def forbidden(self) -> RegisterMask:
+        """`forbidden_ranges`, made for asking."""
+        return RegisterMask(self.forbidden_ranges)
 
     def point(self, name: str) -> Point:
         """The point of that name.
@@ -182,48 +96,145 @@ class ProtocolMap(_Strict):
         Raises:
             UnknownNameError: The map has no such point.
         """
-        for point in self.points:
-            if point.name == name:
-                return point
-        raise UnknownNameError(f"protocol map {self.name} has no point {name}")
+        try:
+            return self.points_by_name[name]
+        except KeyError:
+            raise UnknownNameError(f"protocol map {self.name} has no point {name}") from None
+
+    def writable_point(self, name: str) -> WritablePoint:
+        """The writable point of that name.
+
+        Raises:
+            UnknownNameError: The map has no such point, or it is not writable.
+        """
+        for writable in self.writable_points:
+            if writable.name == name:
+                return writable
+        there_are = ", ".join(one.name for one in self.writable_points) or "none"
+        raise UnknownNameError(
+            f"protocol map {self.name} has no writable point {name}; there are: {there_are}"
+        )
+
+    def registers_of(self, point: Point) -> RegisterRange:
+        """The registers a point occupies, as counted on the wire."""
+        return RegisterRange(point.function, self.wire_address(point.address), point.registers)
+
+    def register_to_write(self, writable: WritablePoint) -> RegisterRange:
+        """The holding register a writable point is written to, as counted on the wire."""
+        return RegisterRange(ReadFunction.HOLDING, self.wire_address(writable.address), 1)
+
+    def content(self) -> str:
+        """The whole map as one canonical JSON text: same map, same bytes, on any machine and in any year.
+
+        Fields at their default are left out, so a field the language gains later changes no content; no
+        default may ever change.
+        """
+        fields = self.model_dump(mode="json", exclude_defaults=True)
+        # The table is always said: left out it would be read as the map's.
+        for written, point in zip(fields["points"], self.points, strict=True):
+            written["function"] = point.function.value
+        return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the content, in hexadecimal."""
+        return hashlib.sha256(self.content().encode()).hexdigest()
+
+    @classmethod
+    def from_content(cls, text: str) -> ProtocolMap:
+        """The map of a content.
+
+        Raises:
+            InvalidConfigurationError: The text is no map's content.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise InvalidConfigurationError(f"stored protocol map: {one_line_of(error, None)}") from error
+
+    def _on_the_wire(self, registers: AddressRange) -> RegisterRange:
+        return RegisterRange(registers.table, self.wire_address(registers.address), registers.count)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _points_without_a_table_have_the_maps(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or not isinstance(fields.get("points"), list | tuple):
+            return fields
+        function = fields.get("read_function")
+        return {**fields, "points": [_with_function(point, function) for point in fields["points"]]}
 
     @model_validator(mode="after")
-    def _registers_are_used_once(self) -> ProtocolMap:
-        owners: dict[int, str] = {}
-        denied = set(self.denied_registers)
-        names: set[str] = set()
-        for point in self.points:
-            if point.name in names:
-                raise ValueError(f"point {point.name}: the name is used twice")
-            names.add(point.name)
-            if point.registers > self.max_registers_per_request:
-                raise ValueError(f"point {point.name}: {point.type} is wider than max_registers_per_request")
-            first = self.wire_address(point.address)
-            if first < 0 or first + point.registers - 1 > LAST_REGISTER:
-                raise ValueError(
-                    f"point {point.name}: address {point.address} is outside {self.addressing} registers"
-                )
-            for address in range(point.address, point.address + point.registers):
-                if address in denied:
-                    raise ValueError(f"point {point.name}: register {address} is denied")
-                if address in owners:
-                    raise ValueError(
-                        f"point {point.name}: register {address} belongs to {owners[address]} already"
-                    )
-                owners[address] = point.name
+    def _fits_together(self) -> Self:
+        problems = [*self._misplaced(), *self._twice_used(), *self._unwritable()]
+        if problems:
+            raise ValueError(first_of(problems))
         return self
 
+    def _misplaced(self) -> Iterator[str]:
+        for kind, ranges in (("denied", self.denied), ("unreadable", self.unreadable)):
+            for one in ranges:
+                if not self._exists(one.address, one.count):
+                    last = one.address + one.count - 1
+                    yield f"{kind}: {one.table} registers {one.address} to {last} are outside {self.addressing} ones"
+        for point in self.points:
+            if point.registers > self.max_registers_per_request:
+                yield f"point {point.name}: {point.type} is wider than max_registers_per_request"
+            if not self._exists(point.address, point.registers):
+                yield f"point {point.name}: address {point.address} is outside {self.addressing} registers"
+            if (found := self.forbidden.first_in(self.registers_of(point))) is not None:
+                yield f"point {point.name}: {self._what_is_forbidden(RegisterRange(point.function, found, 1))}"
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML's own rule, which PyYAML does not keep: a key occurs once."""
+    def _twice_used(self) -> Iterator[str]:
+        names: set[str] = set()
+        owners: dict[tuple[ReadFunction, int], list[Point]] = {}
+        for point in self.points:
+            if point.name in names:
+                yield f"point {point.name}: the name is used twice"
+            names.add(point.name)
+            for address in range(point.address, point.address + point.registers):
+                sharing = owners.setdefault((point.function, address), [])
+                for other in sharing:
+                    if what := _clash(point, other, address):
+                        yield f"point {point.name}: {what} belongs to {other.name} already"
+                        break
+                else:
+                    sharing.append(point)
+                    continue
+                break
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        mapping = super().construct_mapping(node, deep=deep)
-        if len(mapping) != len(node.value):
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise yaml.constructor.ConstructorError(None, None, f"{twice!r} is given twice", node.start_mark)
-        return mapping
+    def _unwritable(self) -> Iterator[str]:
+        names: set[str] = set()
+        owners: dict[int, str] = {}
+        denied = RegisterMask(self.denied_ranges)
+        for writable in self.writable_points:
+            label = f"writable point {writable.name}"
+            if writable.name in names:
+                yield f"{label}: the name is used twice"
+            names.add(writable.name)
+            if writable.address in owners:
+                yield f"{label}: holding register {writable.address} belongs to {owners[writable.address]} already"
+            owners[writable.address] = writable.name
+            if not self._exists(writable.address, 1):
+                yield f"{label}: address {writable.address} is outside {self.addressing} registers"
+            if denied.first_in(self.register_to_write(writable)) is not None:
+                yield f"{label}: {self._what_is_forbidden(self.register_to_write(writable))}"
+            readback = self.points_by_name.get(writable.readback)
+            if readback is None:
+                yield f"{label}: readback: there is no point {writable.readback}"
+            elif trouble := writable.readback_trouble(readback):
+                yield f"{label}: readback: {trouble}"
+
+    def _what_is_forbidden(self, register: RegisterRange) -> str:
+        for kind, ranges in (("denied", self.denied), ("unreadable", self.unreadable)):
+            for one in ranges:
+                if self._on_the_wire(one).touches(register):
+                    address = register.start + (one.address - self.wire_address(one.address))
+                    because = f" ({one.why})" if one.why else ""
+                    return f"{one.table} register {address} is {kind}{because}"
+        raise AssertionError("asked about a register that is not forbidden")
+
+    def _exists(self, address: int, count: int) -> bool:
+        return self.wire_address(address) >= 0 and self.wire_address(address) + count - 1 <= LAST_REGISTER
 
 
 def load_map(path: Path) -> ProtocolMap:
@@ -232,20 +243,11 @@ def load_map(path: Path) -> ProtocolMap:
     Raises:
         InvalidConfigurationError: The file cannot be read or used; names the file, the point and the reason.
     """
+    written = read_map_file(path)
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
-    except OSError as error:
-        raise InvalidConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidConfigurationError(f"{path}: is not UTF-8 text") from error
-    except yaml.YAMLError as error:
-        raise InvalidConfigurationError(f"{path}: is not valid YAML: {_one_line(str(error))}") from error
-    if not isinstance(document, dict):
-        raise InvalidConfigurationError(f"{path}: is no protocol map (name, version, points ... are missing)")
-    try:
-        return ProtocolMap.model_validate(document)
+        return ProtocolMap.model_validate(written.written_out())
     except ValidationError as error:
-        raise InvalidConfigurationError(f"{path}: {_first_reason(error.errors()[0], document)}") from error
+        raise InvalidConfigurationError(f"{path}: {one_line_of(error, written.written_out())}") from error
 
 
 def bundled_map_names() -> list[str]:
@@ -265,26 +267,19 @@ def bundled_map(name: str) -> ProtocolMap:
     return load_map(MAPS_DIR / f"{name}.yaml")
 
 
-def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()
+def _with_function(point: Any, function: Any) -> Any:
+    if isinstance(point, dict):
+        return {"function": function, **point} if function is not None else point
+    if isinstance(point, Point) and "function" not in point.model_fields_set and function is not None:
+        return point.model_copy(update={"function": ReadFunction(function)})
+    return point
 
 
-def _first_reason(error: ErrorDetails, document: dict[str, Any]) -> str:
-    """`point NAME: field: reason`, as far as the error is about a point or a field."""
-    where = list(error["loc"])
-    words: list[str] = []
-    if len(where) >= 2 and where[0] == "points" and isinstance(where[1], int):
-        words.append(f"point {_point_label(document['points'], where[1])}")
-        where = where[2:]
-    if where:
-        words.append(".".join(str(part) for part in where))
-    reason = "is no field of a protocol map" if error["type"] == "extra_forbidden" else error["msg"]
-    words.append(_one_line(reason.removeprefix("Value error, ")))
-    return ": ".join(words)
-
-
-def _point_label(points: Any, index: int) -> str:
-    try:
-        return str(points[index]["name"])
-    except (KeyError, IndexError, TypeError):
-        return f"number {index + 1}"
+def _clash(point: Point, other: Point, address: int) -> str | None:
+    """What of register `address` both points want for themselves; bits may share a register with flags."""
+    kinds = {point.type, other.type}
+    if kinds == {PointType.BIT}:
+        return f"bit {point.bit} of register {address}" if point.bit == other.bit else None
+    if PointType.BIT in kinds and (point.type.is_bitfield or other.type.is_bitfield):
+        return None
+    return f"{point.function} register {address}"
