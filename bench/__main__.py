@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import many_sets, minute_latency
+from bench import many_sets, minute_latency, polling
 from bench.figure import Figure, print_table, write_json
 
 LATEST = Path(__file__).parent / "latest.json"
@@ -21,6 +21,7 @@ class Row(StrEnum):
     """The measurements by the names `--only` takes."""
 
     SETS = "sets"
+    POLLING = "polling"
     LATENCY = "latency"
 
 
@@ -44,6 +45,8 @@ def main(
         console.rule(f"{row}")
         if row is Row.SETS:
             figures += many_sets.measure(notice, full=full)
+        elif row is Row.POLLING:
+            figures += polling.measure(notice)
         else:
             figures += minute_latency.measure(notice, minutes=minutes)
     print_table(figures, console)

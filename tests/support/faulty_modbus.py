@@ -35,9 +35,19 @@ def answer_frame(
     return struct.pack(">HHHB", transaction_id, protocol_id, len(payload) + 1, unit_id) + payload
 
 
+def echo_frame(
+    transaction_id: int, unit_id: int, function_code: int, address: int, value: int, protocol_id: int = 0
+) -> bytes:
+    """The confirmation of a write; every field as said, right or wrong."""
+    return struct.pack(">HHHBBHH", transaction_id, protocol_id, 6, unit_id, function_code, address, value)
+
+
+WRITE_REGISTER = 6
+
+
 @dataclass(frozen=True)
 class Request:
-    """A read request as the server received it; `connection` counts from 1."""
+    """A request as the server received it; `connection` counts from 1. A write's `count` is the value written."""
 
     connection: int
     transaction_id: int
@@ -62,8 +72,7 @@ class Exchange:
 
     def honest_answer(self) -> bytes:
         """The frame that a good device would send."""
-        request = self.request
-        return answer_frame(request.transaction_id, request.unit_id, request.function_code, self.registers())
+        return self.altered_answer()
 
     def altered_answer(
         self,
@@ -76,13 +85,14 @@ class Exchange:
     ) -> bytes:
         """The frame of a good device but for what is given."""
         request = self.request
-        return answer_frame(
+        head = (
             request.transaction_id if transaction_id is None else transaction_id,
             request.unit_id if unit_id is None else unit_id,
             request.function_code if function_code is None else function_code,
-            self.registers() if registers is None else registers,
-            protocol_id,
         )
+        if request.function_code == WRITE_REGISTER:
+            return echo_frame(*head, request.address, request.count, protocol_id)
+        return answer_frame(*head, self.registers() if registers is None else registers, protocol_id)
 
     async def send(self, data: bytes) -> None:
         """Put bytes on the wire; a peer that has hung up is no error."""
@@ -229,6 +239,17 @@ def drip(seconds_per_byte: float) -> Fault:
         for byte in exchange.honest_answer():
             await exchange.send(bytes([byte]))
             await asyncio.sleep(seconds_per_byte)
+
+    return fault
+
+
+def echo_of(address_off_by: int, value_off_by: int) -> Fault:
+    """A write confirmed in a frame that is right but for its address or value."""
+
+    async def fault(exchange: Exchange) -> None:
+        request = exchange.request
+        where, what = request.address + address_off_by, request.count + value_off_by
+        await exchange.send(echo_frame(request.transaction_id, request.unit_id, WRITE_REGISTER, where, what))
 
     return fault
 

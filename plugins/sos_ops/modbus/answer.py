@@ -1,8 +1,9 @@
-"""Judging a device's bytes as the answer to one read request (Modbus TCP, function codes 3 and 4).
+"""Judging a device's bytes as the answer to one request (Modbus TCP, function codes 3, 4 and 6).
 
-pymodbus accepts answers with too few or too many registers, of another function, and with transaction id 0,
-and waits in vain after others. Here every field that can contradict the request is compared before a
-register is believed.
+pymodbus accepts answers with too few or too many registers, of another function, with transaction id 0, and
+echoes of another value, and waits in vain after others. Here every field that can contradict the request is
+compared before an answer is believed. Modbus TCP has no checksum: what cannot be told from a good answer is
+an answer whose registers alone were changed on the way.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 
 from sos_ops.modbus.failures import FailureReason, exception_reason, exception_text
 
-_REQUEST = struct.Struct(">HHHBBHH")
 _ANSWER_HEAD = struct.Struct(">HHHBBB")
+_ECHO = struct.Struct(">HHHBBHH")
 _EXCEPTION_BIT = 0x80
 _LENGTH_COUNTS_FROM = 6
+WRITE_REGISTER = 6
+"""The function code that writes one register."""
 
 
 class UnacceptableAnswerError(Exception):
@@ -29,7 +32,7 @@ class UnacceptableAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """A read request as it stood on the wire."""
+    """A read request as it stands on the wire."""
 
     transaction_id: int
     unit_id: int
@@ -37,15 +40,20 @@ class ReadRequest:
     address: int
     count: int
 
-    @classmethod
-    def from_frame(cls, frame: bytes) -> ReadRequest:
-        """The request in a frame of ours.
 
-        Raises:
-            struct.error: The frame is no read request.
-        """
-        transaction_id, _, _, unit_id, function_code, address, count = _REQUEST.unpack(frame)
-        return cls(transaction_id, unit_id, function_code, address, count)
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """A request to write one register, as it stands on the wire."""
+
+    transaction_id: int
+    unit_id: int
+    address: int
+    value: int
+
+    @property
+    def function_code(self) -> int:
+        """6, always."""
+        return WRITE_REGISTER
 
 
 def judge_answer(request: ReadRequest, received: bytes) -> list[int] | None:
@@ -56,24 +64,38 @@ def judge_answer(request: ReadRequest, received: bytes) -> list[int] | None:
     """
     if len(received) < _ANSWER_HEAD.size:
         return None
-    transaction_id, protocol_id, length, unit_id, function_code, head = _ANSWER_HEAD.unpack_from(received)
-    _check_addressee(request, transaction_id, protocol_id, unit_id)
-    if function_code == request.function_code | _EXCEPTION_BIT:
-        _check_end(received, length, expected_length=3)
-        raise UnacceptableAnswerError(exception_reason(head), f"answered {exception_text(head)}")
-    if function_code != request.function_code:
-        raise UnacceptableAnswerError(
-            FailureReason.WRONG_FUNCTION,
-            f"answered function {function_code}, asked was {request.function_code}",
-        )
-    _check_size(request, byte_count=head, length=length)
-    _check_end(received, length, expected_length=head + 3)
+    length, byte_count = _judge_head(request, received)
+    _check_size(request, byte_count, length)
+    _check_end(received, length, expected_length=byte_count + 3)
     if len(received) < _LENGTH_COUNTS_FROM + length:
         return None
     return list(struct.unpack_from(f">{request.count}H", received, _ANSWER_HEAD.size))
 
 
-def _check_addressee(request: ReadRequest, transaction_id: int, protocol_id: int, unit_id: int) -> None:
+def judge_echo(request: WriteRequest, received: bytes) -> bool | None:
+    """True when `received` is the echo that a device confirms a write with, or None while it is not whole.
+
+    Raises:
+        UnacceptableAnswerError: No continuation can make the bytes the echo of the request.
+    """
+    if len(received) < _ANSWER_HEAD.size:
+        return None
+    length, _ = _judge_head(request, received)
+    _check_end(received, length, expected_length=_ECHO.size - _LENGTH_COUNTS_FROM)
+    if len(received) < _ECHO.size:
+        return None
+    *_, address, value = _ECHO.unpack(received)
+    if (address, value) != (request.address, request.value):
+        raise UnacceptableAnswerError(
+            FailureReason.WRONG_ECHO,
+            f"confirmed {value} in register {address}, written was {request.value} to {request.address}",
+        )
+    return True
+
+
+def _judge_head(request: ReadRequest | WriteRequest, received: bytes) -> tuple[int, int]:
+    """The length, and the byte after the function code, of an answer to this request."""
+    transaction_id, protocol_id, length, unit_id, function_code, after = _ANSWER_HEAD.unpack_from(received)
     if transaction_id != request.transaction_id:
         whose = "no request (transaction id 0)" if transaction_id == 0 else "another request"
         raise UnacceptableAnswerError(FailureReason.WRONG_TRANSACTION, f"sent an answer to {whose}")
@@ -83,6 +105,15 @@ def _check_addressee(request: ReadRequest, transaction_id: int, protocol_id: int
         )
     if unit_id != request.unit_id:
         raise UnacceptableAnswerError(FailureReason.WRONG_UNIT, f"answered for unit {unit_id}")
+    if function_code == request.function_code | _EXCEPTION_BIT:
+        _check_end(received, length, expected_length=3)
+        raise UnacceptableAnswerError(exception_reason(after), f"answered {exception_text(after)}")
+    if function_code != request.function_code:
+        raise UnacceptableAnswerError(
+            FailureReason.WRONG_FUNCTION,
+            f"answered function {function_code}, asked was {request.function_code}",
+        )
+    return length, after
 
 
 def _check_size(request: ReadRequest, byte_count: int, length: int) -> None:

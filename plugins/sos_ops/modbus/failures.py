@@ -27,6 +27,10 @@ class FailureReason(StrEnum):
     LONG_ANSWER = "long_answer"
     MALFORMED = "malformed"
     """Lengths that contradict each other, or more bytes than one answer."""
+    WRONG_ECHO = "wrong_echo"
+    """A write was confirmed with another address or value."""
+    QUARANTINE = "quarantine"
+    """Read but for registers that the device is known not to answer for."""
     DEADLINE = "deadline"
     """The poll's own time was over."""
     INTERNAL = "internal"
@@ -49,15 +53,57 @@ class FailureReason(StrEnum):
         return self.value.startswith("exception_")
 
     @property
+    def is_refusal(self) -> bool:
+        """True when the device says that it has no such registers, or cannot read them: they may be bad."""
+        return self in (FailureReason.EXCEPTION_2, FailureReason.EXCEPTION_3, FailureReason.EXCEPTION_4)
+
+    @property
+    def is_certain_refusal(self) -> bool:
+        """True when an exception answer says that nothing was done.
+
+        Not so a device failure (4), an acknowledgement (5) and a gateway that passed the request on in vain (11).
+        """
+        return self in _CERTAIN_REFUSALS
+
+    @property
     def is_busy(self) -> bool:
         """True when asking again may help: acknowledged, busy, or no answer behind the gateway."""
         return self in (FailureReason.EXCEPTION_5, FailureReason.EXCEPTION_6, FailureReason.EXCEPTION_11)
+
+    @property
+    def is_own_no(self) -> bool:
+        """True when the unit itself, not its gateway, answered that it will not: it is there."""
+        return self.is_exception and not self.is_silence
+
+    @property
+    def is_silence(self) -> bool:
+        """True when the unit did not answer, or its gateway says so."""
+        return self in (
+            FailureReason.TIMEOUT,
+            FailureReason.EXCEPTION_10,
+            FailureReason.EXCEPTION_11,
+        )
+
+    @property
+    def is_worth_repeating(self) -> bool:
+        """True when the same request may be answered a moment later: anything but the device's own no."""
+        return self.is_busy or not self.is_exception
 
     @property
     def is_no_connection(self) -> bool:
         """True when there was no connection to ask through."""
         return self in (FailureReason.REFUSED, FailureReason.UNREACHABLE)
 
+
+_CERTAIN_REFUSALS = frozenset(
+    {
+        FailureReason.EXCEPTION_1,
+        FailureReason.EXCEPTION_2,
+        FailureReason.EXCEPTION_3,
+        FailureReason.EXCEPTION_6,
+        FailureReason.EXCEPTION_10,
+    }
+)
 
 _EXCEPTION_NAMES = {
     1: "illegal function",
@@ -91,4 +137,24 @@ class ModbusReadError(SosOpsError):
 
     def __init__(self, reason: FailureReason, message: str) -> None:
         super().__init__(message)
+        self.reason = reason
+
+
+class WriteOutcome(StrEnum):
+    """What a write that was not confirmed may have done."""
+
+    NOT_SENT = "not_sent"
+    """Nothing left this machine: there was no connection."""
+    REFUSED = "refused"
+    """The device or its gateway answered that it will not, and the answer leaves no doubt."""
+    UNKNOWN = "unknown"
+    """The request left, and no proper answer came: the register may hold the old value or the new one."""
+
+
+class ModbusWriteError(SosOpsError):
+    """A write that was not confirmed. It is never sent again from here; `outcome` says what it may have done."""
+
+    def __init__(self, outcome: WriteOutcome, reason: FailureReason, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
         self.reason = reason

@@ -83,7 +83,14 @@ UNUSABLE: list[tuple[Fault, FailureReason]] = [
     (faults.exception(11), FailureReason.EXCEPTION_11),
     (faults.exception(77), FailureReason.EXCEPTION_OTHER),
 ]
+REFUSALS = {FailureReason.EXCEPTION_2, FailureReason.EXCEPTION_3, FailureReason.EXCEPTION_4}
+"""The device says no to registers: they are searched for the bad one (test_bad_registers.py)."""
 IDS = [f"{fault.__qualname__.split('.')[0]}-{i}" for i, (fault, _) in enumerate(UNUSABLE)]
+
+
+WHOLE_BLOCK = [
+    pytest.param(*one, id=id_) for one, id_ in zip(UNUSABLE, IDS, strict=True) if one[1] not in REFUSALS
+]
 
 
 @pytest.mark.parametrize(("fault", "cause"), UNUSABLE, ids=IDS)
@@ -98,45 +105,56 @@ def test_a_device_that_always_answers_so_gives_no_value_but_its_reason_in_time(
     assert "\n" not in result.reason
 
 
-@pytest.mark.parametrize(("fault", "cause"), UNUSABLE, ids=IDS)
+@pytest.mark.parametrize(("fault", "cause"), WHOLE_BLOCK)
 def test_a_fault_in_one_block_neither_shifts_nor_spoils_the_other(fault: Fault, cause: FailureReason) -> None:
+    def bad_for_the_second_block(request: faults.Request) -> Fault:
+        return fault if request.address == 200 else faults.honest
+
     def bad_for_the_first_block(request: faults.Request) -> Fault:
         return fault if request.address == 100 else faults.honest
 
-    with FaultyModbusServer(choose=bad_for_the_first_block) as server:
+    first_is_bad = cause is not FailureReason.EXCEPTION_1  # which stands for all blocks, should it come first
+    bad = bad_for_the_first_block if first_is_bad else bad_for_the_second_block
+    with FaultyModbusServer(choose=bad) as server:
         result = read(server.port, TWO_BLOCKS, deadline_s=2.0)
     assert_every_value_is_its_own_registers(result)
-    assert [reading.point for reading in result.points] == [f"register_{a}" for a in range(200, 204)]
+    good = 200 if first_is_bad else 100
+    assert [reading.point for reading in result.points] == [f"register_{a}" for a in range(good, good + 4)]
     assert (result.outcome, result.cause) == (PollOutcome.PARTIAL, cause)
     assert result.reason is not None
     assert result.reason.startswith("1 of 2 blocks not read: ")
 
 
-@pytest.mark.parametrize(("fault", "cause"), UNUSABLE, ids=IDS)
+@pytest.mark.parametrize(("fault", "cause"), WHOLE_BLOCK)
 def test_one_fault_is_cured_by_one_repeat_where_a_repeat_can_help(fault: Fault, cause: FailureReason) -> None:
     with FaultyModbusServer(script=[fault]) as server:
         result = read(server.port, TWO_BLOCKS, deadline_s=2.0)
     assert_every_value_is_its_own_registers(result)
     final = cause.is_exception and not cause.is_busy
-    assert result.outcome is (PollOutcome.PARTIAL if final else PollOutcome.COMPLETE)
-    assert len(server.requests) == (2 if final else 3)
+    asked = [100] if cause is FailureReason.EXCEPTION_1 else [100, 200] if final else [100, 100, 200]
+    assert result.outcome is PollOutcome.COMPLETE or final
+    assert [request.address for request in server.requests] == asked
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        faults.exception(1),
-        faults.exception(2),
-        faults.exception(3),
-        faults.exception(4),
-        faults.exception(10),
-    ],
-)
-def test_a_refusal_by_the_device_itself_is_not_asked_again_and_keeps_the_connection(fault: Fault) -> None:
-    with FaultyModbusServer(then=fault) as server:
-        read(server.port, TWO_BLOCKS)
-    assert [request.address for request in server.requests] == [100, 200]
+def test_an_illegal_function_is_said_once_and_the_blocks_of_the_other_function_are_read() -> None:
+    points = [
+        {"name": f"register_{a}", "address": a, "type": "u16", "function": function}
+        for function, addresses in (("input", (100, 200, 300)), ("holding", (400, 500)))
+        for a in addresses
+    ]
+
+    def no_input_registers(request: faults.Request) -> Fault:
+        return faults.exception(1) if request.function_code == 4 else faults.honest
+
+    with FaultyModbusServer(choose=no_input_registers) as server:
+        result = read(server.port, map_of(points=points))
+    assert [(r.function_code, r.address) for r in server.requests] == [(4, 100), (3, 400), (3, 500)]
     assert server.connections == 1
+    assert_every_value_is_its_own_registers(result)
+    assert len(result.points) == 2
+    assert result.reason == (
+        f"3 of 5 blocks not read: {LOOPBACK}:{server.port} unit 3 answered exception 1 (illegal function)"
+    )
 
 
 def test_an_answer_in_many_pieces_is_put_together() -> None:
@@ -226,7 +244,7 @@ def test_a_host_that_gives_no_sign_says_so_in_time() -> None:
     with faults.blackholed_port() as port:
         result = read(port, TWO_BLOCKS)
     assert (result.outcome, result.cause) == (PollOutcome.FAILED, FailureReason.UNREACHABLE)
-    assert result.reason == f"no connection to {LOOPBACK}:{port} within 0.3 s"
+    assert result.reason == f"no connection to {LOOPBACK}:{port}: no sign of life"
 
 
 def test_minutes_of_the_same_fault_read_the_same() -> None:

@@ -16,8 +16,8 @@ import pytest
 from sos_ops.clock import system_now
 from sos_ops.modbus import device_poll
 from sos_ops.modbus.failures import FailureReason
-from sos_ops.modbus.poll import DeviceAddress, PollOutcome
-from sos_ops.modbus.protocol_map import ProtocolMap, bundled_map
+from sos_ops.modbus.poll import DeviceAddress, DeviceJob, PollOutcome
+from sos_ops.modbus.protocol_map import bundled_map
 from sos_ops.modbus.reader import poll_devices, read_devices
 from tests.support import faulty_modbus as faults
 from tests.support.faulty_modbus import LOOPBACK, Fault, FaultyModbusServer, register_value
@@ -25,8 +25,11 @@ from tests.support.faulty_modbus import LOOPBACK, Fault, FaultyModbusServer, reg
 BANK = bundled_map("keti_bank")
 
 
-def units(server_port: int, *unit_ids: int) -> list[tuple[DeviceAddress, ProtocolMap]]:
-    return [(DeviceAddress(f"unit_{u}", LOOPBACK, server_port, u), BANK) for u in unit_ids]
+def units(server_port: int, *unit_ids: int, troubled: bool = False) -> list[DeviceJob]:
+    return [
+        DeviceJob(DeviceAddress(f"unit_{u}", LOOPBACK, server_port, u), BANK, troubled=troubled)
+        for u in unit_ids
+    ]
 
 
 def only(unit: int, fault: Fault) -> Callable[[faults.Request], Fault]:
@@ -109,7 +112,7 @@ def test_no_more_prompt_gateways_are_read_at_once_than_asked_for() -> None:
 def test_a_device_whose_turn_never_comes_is_a_failed_poll_with_that_reason() -> None:
     with FaultyModbusServer(then=faults.late(0.5)) as server:
         slow = DeviceAddress("slow", LOOPBACK, server.port, 1)
-        result = poll_devices([(slow, BANK), (slow, BANK)], 0.0, system_now)[1]
+        result = poll_devices([DeviceJob(slow, BANK), DeviceJob(slow, BANK)], 0.0, system_now)[1]
     assert (result.outcome, result.cause) == (PollOutcome.FAILED, FailureReason.DEADLINE)
 
 
@@ -119,7 +122,7 @@ def test_a_mistake_of_ours_in_one_device_leaves_the_others_alone(
     take = device_poll.DevicePoll._take
 
     def mistaken(self: device_poll.DevicePoll, block: Any, registers: list[int]) -> None:
-        if self.device.unit_id == 2:
+        if self.job.device.unit_id == 2:
             raise ZeroDivisionError("a bug")
         take(self, block, registers)
 
@@ -148,7 +151,7 @@ def test_a_name_server_that_does_not_answer_cannot_outlast_the_deadline(
     name_server_that_never_answers: None,
 ) -> None:
     began = time.monotonic()
-    (result,) = poll_devices([(DeviceAddress("named", "bms.example", 502), BANK)], 0.9, system_now)
+    (result,) = poll_devices([DeviceJob(DeviceAddress("named", "bms.example", 502), BANK)], 0.9, system_now)
     assert time.monotonic() - began < 1.9
     assert (result.outcome, result.cause) == (PollOutcome.FAILED, FailureReason.UNREACHABLE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,43 @@ def test_the_hook_reads_the_device(monkeypatch: pytest.MonkeyPatch, hook: Modbus
         result = hook.read(bundled_map("keti_bank"), deadline_s=5)
     assert (result.device, result.outcome) == ("bms_a", PollOutcome.COMPLETE)
     assert result.points[0].value == pytest.approx(register_value(4, 0) * 0.1)
+
+
+def test_the_hook_reads_around_a_bad_register(monkeypatch: pytest.MonkeyPatch, hook: ModbusHook) -> None:
+    def without_soh(request: faults.Request) -> faults.Fault:
+        bad = request.address <= 1 < request.address + request.count
+        return faults.exception(2) if bad else faults.honest
+
+    with FaultyModbusServer(choose=without_soh) as server:
+        connect(monkeypatch, host=LOOPBACK, port=server.port, extra={"unit_id": 4})
+        result = hook.read(bundled_map("keti_bank"), deadline_s=5)
+    assert (result.outcome, len(result.points)) == (PollOutcome.PARTIAL, 12)
+    assert result.reason is not None
+    assert result.reason.startswith("1 of 13 points in quarantine: soh (exception 2 since ")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.silent,
+        faults.drip(1.0),
+        faults.reset,
+        faults.transaction_id_zero,
+        faults.wrong_unit,
+        faults.wrong_function,
+        faults.short_answer,
+        faults.exception(11),
+    ],
+)
+def test_the_hook_gives_no_value_of_a_bad_line_and_keeps_its_deadline(
+    monkeypatch: pytest.MonkeyPatch, hook: ModbusHook, fault: faults.Fault
+) -> None:
+    with FaultyModbusServer(then=fault) as server:
+        connect(monkeypatch, host=LOOPBACK, port=server.port)
+        began = time.monotonic()
+        result = hook.read(bundled_map("keti_bank"), deadline_s=0.9)
+        assert time.monotonic() - began < 3
+    assert (result.outcome, result.points) == (PollOutcome.FAILED, ())
 
 
 def test_the_test_button_says_whether_the_gateway_accepts(

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from pymodbus.framer import FramerSocket
 from pymodbus.pdu import DecodePDU
 
-from sos_ops.modbus.answer import ReadRequest, UnacceptableAnswerError, judge_answer
+from sos_ops.modbus.answer import (
+    ReadRequest,
+    UnacceptableAnswerError,
+    WriteRequest,
+    judge_answer,
+    judge_echo,
+)
 from sos_ops.modbus.failures import FailureReason
 
 HEADER_BYTES = 9
@@ -162,3 +168,18 @@ def test_an_exception_answer_of_another_function_or_length_is_none() -> None:
         with pytest.raises(UnacceptableAnswerError) as raised:
             judge_answer(request, frame)
         assert not raised.value.reason.is_exception
+
+
+@given(st.integers(1, 65535), st.integers(0, 255), st.integers(0, 65535), st.integers(0, 65535), st.data())
+def test_only_the_exact_echo_confirms_a_write(
+    transaction_id: int, unit_id: int, address: int, value: int, data: st.DataObject
+) -> None:
+    request = WriteRequest(transaction_id, unit_id, address, value)
+    echo = struct.pack(">HHHBBHH", transaction_id, 0, 6, unit_id, 6, address, value)
+    assert judge_echo(request, echo) is True
+    assert {judge_echo(request, echo[:size]) for size in range(len(echo))} == {None}
+    changed = bytearray(echo)
+    changed[data.draw(st.integers(0, len(echo) - 1))] ^= data.draw(st.integers(1, 255))
+    for wrong in (bytes(changed), echo + b"\x00"):
+        with pytest.raises(UnacceptableAnswerError):
+            judge_echo(request, wrong)
