@@ -1,3 +1,5 @@
--- These minutes are analysed by %(engine)s.
-insert into sos_ops.analysed (engine, minute)
-select %(engine)s, unnest(%(minutes)s::timestamptz[]) on conflict do nothing;
+-- %(engine)s has analysed these minutes, as they were after so many changes.
+insert into sos_ops.analysed as a (engine, minute, changes)
+select %(engine)s, m.minute, m.changes
+from unnest(%(minutes)s::timestamptz[], %(changes)s::int[]) as m (minute, changes)
+on conflict (engine, minute) do update set changes = excluded.changes where a.changes < excluded.changes;

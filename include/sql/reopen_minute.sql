@@ -1,7 +1,7 @@
--- A gap that covers %(minute)s of a device ends before it and goes on after it: the minute is polled after all.
+-- Gaps that cover %(minute)s of these devices end before it and go on after it: the minute was polled after all.
 with gap as (
     delete from sos_ops.poll
-    where device_id = %(device_id)s and began_at is null and %(minute)s between minute and last_minute
+    where device_id = any (%(device_ids)s::int[]) and began_at is null and %(minute)s between minute and last_minute
     returning minute, device_id, last_minute, outcome, reason
 )
 insert into sos_ops.poll (minute, device_id, last_minute, outcome, reason)

@@ -1,5 +1,5 @@
 -- Each device with its newest poll, and the newest one that brought readings.
-select d.name, d.site, p.last_minute, p.outcome, p.reason,
+select d.device_id, d.name, d.site, p.last_minute, p.outcome, p.reason,
        (select max(g.last_minute) from sos_ops.poll as g where g.device_id = d.device_id and g.outcome <> 'failed')
 from sos_ops.device as d
 left join lateral (

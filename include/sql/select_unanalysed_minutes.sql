@@ -1,7 +1,10 @@
--- Minutes from %(since)s on that brought readings and that %(engine)s has not analysed, newest first.
-select distinct p.minute
-from sos_ops.poll as p
-where p.minute >= %(since)s and p.minute <= %(until)s and p.outcome <> 'failed'
-  and not exists (select 1 from sos_ops.analysed as a where a.engine = %(engine)s and a.minute = p.minute)
-order by p.minute desc
+-- Minutes in [%(first)s, %(until)s] whose readings %(engine)s has not seen, or not as they last changed, newest first;
+-- only those that changed since %(changed_since)s, unless that is NULL.
+select m.minute, m.changes
+from sos_ops.read_minute as m
+left join sos_ops.analysed as a on a.engine = %(engine)s and a.minute = m.minute
+where m.minute between %(first)s and %(until)s
+  and (%(changed_since)s::timestamptz is null or m.changed_at >= %(changed_since)s)
+  and (a.minute is null or a.changes < m.changes)
+order by m.minute desc
 limit %(most)s;

@@ -17,6 +17,9 @@ from tests.support.worlds import Row
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 TEMPERATURE = Limits(40.0, 50.0)
 
+PACE = 1.0001
+"""The usual pace of a clock, all but: at exactly real time it would be moved on to the machine's minute."""
+
 _ROWS = """
 select s.minute, s.set_id, s.value, s.upper, s.known, s.tags,
        case s.band when 'S' then 'safe' when 'W' then 'warning' when 'C' then 'critical' else 'unknown' end,

@@ -6,6 +6,7 @@ from collections import Counter
 
 from rich.markup import escape
 
+from sos_ops.buffer.buffer import Buffer, BufferState
 from sos_ops.cli.console import age, console, print_json
 from sos_ops.cli.database import connect
 from sos_ops.cli.sets_table import STALE_AFTER, is_stale, sets_table
@@ -21,12 +22,15 @@ WORST_SHOWN = 10
 def print_status(*, as_json: bool) -> None:
     """Prints the state of programs, data, devices and sets."""
     programs = _programs()
+    buffer = Buffer.of(get_settings()).state()
+    if not as_json:  # told before the database is asked: it may be away
+        _print_programs(programs)
+        _print_buffer(buffer)
     with connect() as connection:
         state = read_status(connection)
     if as_json:
-        print_json({"programs": programs, "platform": state})
+        print_json({"programs": programs, "buffer": buffer, "platform": state})
         return
-    _print_programs(programs)
     _print_data(state)
     _print_sets(state)
 
@@ -47,6 +51,19 @@ def _print_programs(programs: list[ProgramState]) -> None:
     for program in programs:
         if program.state != "RUNNING":
             console.print(f"  [bold red]{program.name}: {program.state}[/]")
+
+
+def _print_buffer(buffer: BufferState) -> None:
+    if buffer.files:
+        console.print(
+            f"[bold magenta]{buffer.minutes} minutes since {both_zones(buffer.oldest)} wait in the buffer for the"
+            f" database[/] ({buffer.size / 1e6:.1f} of {buffer.limit / 1e6:.0f} MB)"
+        )
+    if buffer.set_aside:
+        console.print(
+            f"[bold red]{buffer.set_aside} files of the buffer could not be stored and were set aside[/]"
+            f" ({escape(buffer.set_aside_folder)})"
+        )
 
 
 def _print_data(state: PlatformStatus) -> None:
@@ -73,6 +90,21 @@ def _print_data(state: PlatformStatus) -> None:
         )
         line = f"device {device.name}: {device.outcome or 'not polled yet'}, last readings {good}"
         console.print(escape(line + (f" ({device.reason})" if device.reason else "")))
+        for entry in device.quarantined:
+            what = ", ".join(entry.points) or "a gap between points"
+            where = f"{entry.function} {entry.start}" + (
+                f" to {entry.start + entry.count - 1}" if entry.count > 1 else ""
+            )
+            console.print(
+                escape(
+                    f"  in quarantine: {what} ({where}: {entry.reason}), since {both_zones(entry.since)},"
+                    f" asked again at {both_zones(entry.next_check)}"
+                )
+            )
+    for slow in state.slow_gateways:
+        console.print(
+            f"gateway {escape(slow.gateway)} is slow since {both_zones(slow.since)}: its devices revise the minute"
+        )
 
 
 def _print_sets(state: PlatformStatus) -> None:

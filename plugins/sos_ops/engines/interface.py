@@ -19,6 +19,9 @@ import pandas as pd
 
 from sos_ops.safety.score import Limits
 
+PENDING = "pending"
+"""The quality of a row whose device is still being read."""
+
 
 @dataclass(frozen=True)
 class Withheld:
@@ -59,7 +62,10 @@ class Engine(Protocol):
 
         Args:
             readings: one row a point, columns minute, device, site, point, value, quality, read_at; a device that
-                was to be read and was not read completely has one more row, whose point is missing.
+                was to be read and was not read completely has further rows without value, one for each point of its
+                map that was not read (or one without point, where its map is not known: it may measure anything).
+                Their quality is `not_read`, or `PENDING` while the device is still being read: the same minute comes
+                again when that is over.
             limits: the limits now in force of the partner's tags, by full tag name; only these tags are written.
 
         Returns:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from sos_ops.engines.interface import Analysis, Withheld
+from sos_ops.engines.interface import PENDING, Analysis, Withheld
 from sos_ops.safety.score import Limits, depth
 
 DEFAULT_SITE = "testbed"
@@ -51,7 +51,8 @@ class LimitEngine:
 
         Absent data can prove danger, never safety: while a device of the site lacks a value that it measures (or may
         measure: it was not read completely), the extreme of the others is given only when it already lies at or
-        beyond the tag's warning threshold.
+        beyond the tag's warning threshold. While a device is still being read, none is given: the first to arrive
+        stays, and what that device is about to say may be worse.
         """
         rows: list[tuple[Any, str, float]] = []
         withheld: list[Withheld] = []
@@ -67,16 +68,19 @@ class LimitEngine:
 def _of_site(
     site: str, group: pd.DataFrame, limits: Mapping[str, Limits]
 ) -> Iterator[tuple[str, float] | Withheld]:
-    not_read_completely = set(group.loc[group["point"].isna(), "device"])
+    anything = group["point"].isna()
     for rule in RULES:
         tag = tag_name(site, rule.name)
         if tag not in limits:
             continue
-        measured = group.loc[group["point"] == rule.point].set_index("device")["value"]
-        values = measured.dropna()
-        missing = sorted((not_read_completely | set(measured.index)) - set(values.index))
+        its_rows = group.loc[anything | (group["point"] == rule.point)]
+        values = its_rows.set_index("device")["value"].dropna()
+        missing = sorted(set(its_rows["device"]) - set(values.index))
+        pending = sorted(set(its_rows.loc[its_rows["quality"] == PENDING, "device"]) - set(values.index))
         extreme = math.nan if values.empty else float(values.max() if rule.highest else values.min())
-        if values.empty and not missing:
+        if pending:
+            yield Withheld(tag, f"{rule.point} of {', '.join(pending)} is still being read")
+        elif values.empty and not missing:
             yield Withheld(tag, f"no device of the site measures {rule.point}")
         elif values.empty or (missing and _depth(extreme, limits[tag]) < 1.0):
             yield Withheld(tag, f"{rule.point} missing of {', '.join(missing)}")

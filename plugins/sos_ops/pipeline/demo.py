@@ -6,11 +6,11 @@ from sos_ops.engines.limits import DEFAULT_SITE, RULES, LimitEngine
 from sos_ops.settings import Settings
 from sos_ops.store.catalogue import add_partner, add_tag, partner_names
 from sos_ops.store.connection import connect
-from sos_ops.store.devices import Device, add_device, devices, move_device
+from sos_ops.store.devices import Device, add_device, change_device, devices
 from sos_ops.store.page import find_or_create_set, tag_views
 
 DEMO_DEVICE = "demo-rack"
-DEMO_MAP = "keti_bank"
+DEMO_MAP = "demo_rack"
 
 
 def ensure_demo(database_url: str, settings: Settings) -> None:
@@ -29,8 +29,14 @@ def ensure_demo(database_url: str, settings: Settings) -> None:
                 unit_id=1,
                 protocol_map=DEMO_MAP,
             )
-        elif any(device.name == DEMO_DEVICE and _has_moved(device, settings) for device in known):
-            move_device(connection, DEMO_DEVICE, host=settings.modbus_host, port=settings.modbus_port)
+        elif any(device.name == DEMO_DEVICE and _has_changed(device, settings) for device in known):
+            change_device(
+                connection,
+                DEMO_DEVICE,
+                host=settings.modbus_host,
+                port=settings.modbus_port,
+                protocol_map=DEMO_MAP,
+            )
         if LimitEngine.partner not in partner_names(connection):
             add_partner(connection, LimitEngine.partner)
         if not tag_views(connection):
@@ -41,5 +47,7 @@ def ensure_demo(database_url: str, settings: Settings) -> None:
             find_or_create_set(connection, [rule.name for rule in RULES])
 
 
-def _has_moved(device: Device, settings: Settings) -> bool:
-    return (device.host, device.port) != (settings.modbus_host, settings.modbus_port)
+def _has_changed(device: Device, settings: Settings) -> bool:
+    """True also for a platform whose demo is older than its own map."""
+    as_it_should_be = (settings.modbus_host, settings.modbus_port, DEMO_MAP)
+    return (device.host, device.port, device.protocol_map) != as_it_should_be

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from sos_ops.pipeline.analyse import AnalysisReport, analyse_day
-from sos_ops.pipeline.poll import Connect
 from sos_ops.pipeline.score import Decision, fill_day
+from sos_ops.store.connection import Connect
 
 
 @dataclass(frozen=True)

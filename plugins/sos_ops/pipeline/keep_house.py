@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 
 from sos_ops.clock import MINUTE, floor_minute
-from sos_ops.pipeline.poll import Connect
 from sos_ops.pipeline.score import decide
 from sos_ops.store.clock import now
+from sos_ops.store.connection import Connect
 from sos_ops.store.housekeeping import late_spans, looked_until
+from sos_ops.store.raw_registers import drop_raw_day, raw_days
 from sos_ops.store.scores import read_progress
 
 
@@ -45,6 +46,26 @@ def redo_late_minutes(connect: Connect) -> LateReport:
     with connect() as connection:
         looked_until(connection, looked_at)
     return LateReport(len(spans), minutes, revised)
+
+
+def drop_old_raw_registers(connect: Connect, keep_days: int) -> str:
+    """Drops raw registers older than the last `keep_days` whole UTC days, day by day."""
+    with connect() as connection:
+        first_kept = now(connection).astimezone(UTC).date() - timedelta(days=keep_days)
+        old = [day for day in raw_days(connection) if day < first_kept]
+    dropped, in_the_way = 0, 0
+    for day in old:
+        with connect() as connection:
+            if drop_raw_day(connection, day):
+                dropped += 1
+            else:
+                in_the_way += 1
+    line = f"raw registers of {dropped} days dropped, those since {first_kept} kept"
+    return (
+        line
+        if not in_the_way
+        else f"{line}; {in_the_way} days are left for the next run: polls were in the way"
+    )
 
 
 def prepare_days(connect: Connect) -> str:

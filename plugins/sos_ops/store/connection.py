@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg
@@ -11,6 +11,9 @@ import psycopg
 from sos_ops.errors import DatabaseUnavailableError, SosOpsError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+Connect = Callable[[], AbstractContextManager[Connection]]
+"""Opens a connection whose transaction commits when the block ends."""
 
 CONNECT_TIMEOUT_S = 5
 
@@ -78,7 +81,7 @@ _CONSTRAINTS = {
     "tag_tag_check": "a tag name has 1 to 64 characters, none of them space, quote, semicolon, backslash, %, {, } or $",
     "site_site_check": "a site name has 1 to 64 characters, no space, quote, semicolon, backslash, %, {, } or $",
     "partner_name_key": "a partner of this name exists already",
-    "device_name_key": "a device of this name exists already",
+    "device_active_name": "a device of this name exists already",
 }
 
 

@@ -41,3 +41,9 @@ def limits_of_partner(connection: Connection, partner: str) -> dict[str, Limits]
     if not rows:
         return None
     return {str(row[0]): Limits(*row[1:]) for row in rows if row[0] is not None}
+
+
+def count_set_aside(connection: Connection, first: datetime, until: datetime) -> int:
+    """How many results of TIMESTAMPs in [first, until] were set aside."""
+    row = connection.execute(sql.load("count_set_aside"), {"first": first, "until": until}).fetchone()
+    return int(row[0]) if row else 0

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sos_ops.clock import ClockSetting, system_now
+from sos_ops.modbus.poll import Quarantined
 from sos_ops.safety.score import depth
 from sos_ops.store import sql
 from sos_ops.store.clock import now, read_clock
 from sos_ops.store.connection import Connection
+from sos_ops.store.gateways import slow_gateways
 from sos_ops.store.page import data_time, sets, tag_views
+from sos_ops.store.quarantine import quarantined_registers
 from sos_ops.views import SetView, SosPoint, TagView
+
+
+@dataclass(frozen=True)
+class QuarantinedStatus:
+    """Registers that a device does not answer for; `points` is empty for a gap that cannot be read across."""
+
+    function: str
+    start: int
+    count: int
+    points: tuple[str, ...]
+    reason: str
+    since: datetime
+    next_check: datetime
+
+
+@dataclass(frozen=True)
+class SlowGateway:
+    """A gateway that the slow lane reads, and since when."""
+
+    gateway: str
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -24,6 +49,7 @@ class DeviceStatus:
     outcome: str | None
     reason: str | None
     last_good: datetime | None
+    quarantined: tuple[QuarantinedStatus, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,18 +66,43 @@ class PlatformStatus:
     sets: tuple[tuple[SetView, SosPoint | None], ...]
     past_limit: tuple[str, ...]
     clock_is_set: bool
+    slow_gateways: tuple[SlowGateway, ...]
 
 
 def read_status(connection: Connection) -> PlatformStatus:
     """The platform's state now, sets worst first."""
     rows = connection.execute(sql.load("select_device_status")).fetchall()
+    quarantined = quarantined_registers(connection)
     return PlatformStatus(
         at=now(connection),
         newest_decided=data_time(connection),
-        devices=tuple(DeviceStatus(*row) for row in rows),
+        devices=tuple(
+            DeviceStatus(
+                name, site, minute, outcome, reason, good, _in_quarantine(quarantined.get(device_id, ()))
+            )
+            for device_id, name, site, minute, outcome, reason, good in rows
+        ),
         sets=tuple(sets(connection)),
         past_limit=tuple(_past_limit(tag) for tag in tag_views(connection) if _is_past(tag)),
         clock_is_set=_is_set(read_clock(connection)),
+        slow_gateways=tuple(
+            SlowGateway(str(gateway), since) for gateway, since in slow_gateways(connection).items()
+        ),
+    )
+
+
+def _in_quarantine(entries: Sequence[Quarantined]) -> tuple[QuarantinedStatus, ...]:
+    return tuple(
+        QuarantinedStatus(
+            function=entry.function.value,
+            start=entry.start,
+            count=entry.count,
+            points=entry.points,
+            reason=entry.reason,
+            since=entry.since,
+            next_check=entry.next_check,
+        )
+        for entry in entries
     )
 
 

@@ -11,15 +11,16 @@ import pytest
 
 from sos_ops.engines.interface import Analysis, Engine
 from sos_ops.engines.limits import RULES, LimitEngine
-from sos_ops.modbus.protocol_map import ProtocolMap, bundled_map
-from sos_ops.pipeline import analyse, poll
+from sos_ops.modbus.protocol_map import ProtocolMap
+from sos_ops.pipeline import analyse
 from sos_ops.pipeline.analyse import analyse_day, analyse_new_readings
 from sos_ops.pipeline.poll import poll_minute
 from sos_ops.safety.score import Limits
 from sos_ops.store.devices import add_device
+from sos_ops.store.maps import save_map
 from tests.support.database import Database
 from tests.support.faulty_modbus import FaultyModbusServer, refusing_port
-from tests.support.plant import MIDNIGHT, at, furnish
+from tests.support.plant import MIDNIGHT, PACE, at, furnish
 
 MAX_TEMPERATURE = 7
 NORMAL = {5: 3980, 6: 3900, MAX_TEMPERATURE: 350, 8: 212}
@@ -48,7 +49,7 @@ def poll_devices(plant: Database, minute: int, *temperatures: int | None) -> Non
                 image = {**NORMAL, MAX_TEMPERATURE: temperature}
                 port = servers.enter_context(FaultyModbusServer(value_of=holding(image))).port
             place(plant, f"rack-{number}", port)
-        plant.set_clock(at(minute, 2), rate=1.0)
+        plant.set_clock(at(minute, 2), rate=PACE)
         poll_minute(plant.connect)
 
 
@@ -103,8 +104,8 @@ def test_danger_that_the_other_devices_prove_is_told_although_one_is_missing(pla
     assert results(plant) == {("over_temp", 10): 51.2}
 
 
-def test_a_device_that_does_not_measure_a_point_does_not_withhold_its_tag(
-    plant: Database, monkeypatch: pytest.MonkeyPatch
+def test_a_device_that_does_not_measure_a_point_does_not_withhold_its_tag_even_when_it_is_off(
+    plant: Database,
 ) -> None:
     current_only = ProtocolMap.model_validate(
         {
@@ -116,9 +117,8 @@ def test_a_device_that_does_not_measure_a_point_does_not_withhold_its_tag(
             "points": [{"name": "current", "address": 3, "type": "s16", "scale": 0.1, "unit": "A"}],
         }
     )
-    monkeypatch.setattr(
-        poll, "bundled_map", lambda name: current_only if name == "meter" else bundled_map(name)
-    )
+    with plant.connect() as connection:
+        save_map(connection, current_only)
     with refusing_port() as port:
         place(plant, "meter", port)
     plant.run("update sos_ops.device set protocol_map = 'meter'")
@@ -129,9 +129,18 @@ def test_a_device_that_does_not_measure_a_point_does_not_withhold_its_tag(
     assert results(plant)["over_temp", 10] == 46.1
     assert report.withheld == []
     poll_devices(plant, 11, 461)
+    analyse_new_readings(plant.connect)
+    assert results(plant)["over_temp", 11] == 46.1  # the meter is off by now
+
+
+def test_a_device_whose_map_is_not_to_be_had_may_measure_anything(plant: Database) -> None:
+    with refusing_port() as port:
+        place(plant, "unmapped", port)
+    plant.run("update sos_ops.device set protocol_map = 'gone'")
+    poll_devices(plant, 10, 461)
     report = analyse_new_readings(plant.connect)
-    assert ("over_temp", 11) not in results(plant)  # the meter is off: nobody knows what it would have said
-    assert "over_temp: max_cell_temperature missing of meter" in report.withheld
+    assert results(plant) == {}
+    assert "over_temp: max_cell_temperature missing of unmapped" in report.withheld
 
 
 def test_readings_are_analysed_once(plant: Database) -> None:

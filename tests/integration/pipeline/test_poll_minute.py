@@ -15,16 +15,17 @@ import pytest
 from sos_ops.clock import MINUTE
 from sos_ops.engines.limits import RULES
 from sos_ops.modbus.protocol_map import ProtocolMap
-from sos_ops.pipeline import poll
 from sos_ops.pipeline.analyse import analyse_new_readings
-from sos_ops.pipeline.poll import PollReport, poll_minute
+from sos_ops.pipeline.poll import poll_minute
+from sos_ops.pipeline.poll_report import PollReport
 from sos_ops.settings import Scenario
 from sos_ops.store.devices import add_device
 from sos_ops.store.explanations import explain
+from sos_ops.store.maps import save_map
 from tests.support import faulty_modbus as faults
 from tests.support.database import Database
 from tests.support.faulty_modbus import Fault, FaultyModbusServer, Request, refusing_port
-from tests.support.plant import at, furnish, make_set, run_live, sos_rows
+from tests.support.plant import PACE, at, furnish, make_set, run_live, sos_rows
 from tests.support.rack import serving_rack
 
 MINUTE_10 = at(10)
@@ -58,9 +59,11 @@ def faulty() -> Iterator[ExitStack]:
 
 
 def connect_device(
-    database: Database, port: int, name: str = "rack-1", protocol_map: str = "keti_bank"
+    database: Database, port: int, name: str = "rack-1", protocol_map: ProtocolMap | None = None
 ) -> None:
     with database.connect() as connection:
+        if protocol_map is not None:
+            save_map(connection, protocol_map)
         add_device(
             connection,
             name=name,
@@ -68,13 +71,13 @@ def connect_device(
             host="127.0.0.1",
             port=port,
             unit_id=1,
-            protocol_map=protocol_map,
+            protocol_map="keti_bank" if protocol_map is None else protocol_map.name,
         )
 
 
 def poll_at(database: Database, moment: datetime) -> PollReport:
     """One poll begun at this time, on a clock of the usual pace."""
-    database.set_clock(moment, rate=1.0)
+    database.set_clock(moment, rate=PACE)
     return poll_minute(database.connect)
 
 
@@ -187,7 +190,8 @@ def test_a_bad_device_stops_no_other(plant: Database, faulty: ExitStack) -> None
     silent = faulty.enter_context(FaultyModbusServer(then=faults.silent))
     connect_device(plant, good.port, "good")
     connect_device(plant, silent.port, "silent")
-    connect_device(plant, good.port, "unmapped", protocol_map="no_such_map")
+    connect_device(plant, good.port, "unmapped")
+    plant.run("update sos_ops.device set protocol_map = 'no_such_map' where name = 'unmapped'")
     report = poll_at(plant, at(10, LATE_IN_THE_MINUTE))
     assert [row[0] for row in polls(plant) if row[3] == "complete"] == ["good"]
     assert (report.complete, len(report.failed), report.readings) == (1, 2, 13)
@@ -198,7 +202,7 @@ def test_a_bad_device_stops_no_other(plant: Database, faulty: ExitStack) -> None
 
 TWO_BLOCKS = ProtocolMap.model_validate(
     {
-        "name": "keti_bank",
+        "name": "two_blocks",
         "version": 1,
         "description": "temperatures and voltages far apart",
         "read_function": "input",
@@ -214,18 +218,17 @@ TWO_BLOCKS = ProtocolMap.model_validate(
 
 
 def test_a_device_read_in_part_is_a_partial_poll_and_its_set_incomplete(
-    plant: Database, faulty: ExitStack, monkeypatch: pytest.MonkeyPatch
+    plant: Database, faulty: ExitStack
 ) -> None:
     def no_voltages(request: Request) -> Fault:
         return faults.exception(2) if request.address > 100 else faults.honest
 
-    monkeypatch.setattr(poll, "bundled_map", lambda _name: TWO_BLOCKS)
     server = faulty.enter_context(FaultyModbusServer(choose=no_voltages, value_of=warm))
-    connect_device(plant, server.port)
+    connect_device(plant, server.port, protocol_map=TWO_BLOCKS)
     report = poll_at(plant, at(10, 2))
     ((_, _, _, outcome, reason),) = polls(plant)
     assert outcome == "partial"
-    assert "1 of 2 blocks not read" in str(reason)
+    assert "2 of 4 points in quarantine: max_cell_voltage (exception 2" in str(reason)
     assert report.partial == (f"rack-1: {reason}",)
     assert readings(plant) == {"max_cell_temperature": 46.0, "min_cell_temperature": 21.2}
     withheld = analyse_new_readings(plant.connect).withheld
@@ -320,7 +323,7 @@ def test_two_runs_at_the_same_moment_store_one_outcome_and_each_reading_once(
 
     server = faulty.enter_context(FaultyModbusServer(then=answered_once_both_asked, value_of=warm))
     connect_device(plant, server.port)
-    plant.set_clock(at(10, 2), rate=1.0)
+    plant.set_clock(at(10, 2), rate=PACE)
     with ThreadPoolExecutor(2) as pool:
         reports = list(pool.map(lambda _: poll_minute(plant.connect), range(2)))
     assert polls(plant) == [("rack-1", MINUTE_10, MINUTE_10, "complete", None)]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from sos_ops.engines.interface import Analysis, Engine, Withheld
+from sos_ops.engines.interface import PENDING, Analysis, Engine, Withheld
 from sos_ops.engines.limits import RULES, LimitEngine, tag_name
 from sos_ops.safety.score import Limits
 from sos_ops.store.readings import READING_COLUMNS
@@ -155,3 +155,27 @@ def test_the_limits_are_the_documents() -> None:
         "over_voltage": (4, 4.086),
         "under_voltage": (3.3, 3.15),
     }
+
+
+def still_being_read(device: str, point: str | None = "max_cell_temperature") -> pd.DataFrame:
+    return pd.DataFrame(
+        [(MINUTE, device, "testbed", point, math.nan, PENDING, None)], columns=READING_COLUMNS
+    )
+
+
+@pytest.mark.parametrize("point", ["max_cell_temperature", None])
+def test_while_a_device_is_still_being_read_even_danger_waits_as_that_device_may_say_worse(
+    point: str | None,
+) -> None:
+    hot = pd.DataFrame([(*temperature("a", 51.2), "good", MINUTE)], columns=READING_COLUMNS)
+    analysis = LimitEngine().analyse(
+        pd.concat([hot, still_being_read("b", point)]), {"over_temp": LIMITS["over_temp"]}
+    )
+    assert found(analysis) == {}
+    assert analysis.withheld == (Withheld("over_temp", "max_cell_temperature of b is still being read"),)
+
+
+def test_a_device_still_being_read_holds_only_what_it_measures() -> None:
+    hot = pd.DataFrame([(*temperature("a", 46.0), "good", MINUTE)], columns=READING_COLUMNS)
+    analysis = LimitEngine().analyse(pd.concat([hot, still_being_read("meter", "current")]), LIMITS)
+    assert found(analysis) == {(MINUTE, "over_temp"): 46.0}

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from sos_ops.pipeline.analyse import AnalysisReport
 from sos_ops.pipeline.history import DayReport
 from sos_ops.pipeline.keep_house import LateReport
-from sos_ops.pipeline.poll import PollReport
+from sos_ops.pipeline.poll_report import PollReport
 from sos_ops.pipeline.score import Decision, Worst
 from sos_ops.safety.bands import Band
 
@@ -26,6 +26,32 @@ def test_a_poll_names_every_device_that_was_not_read_and_why() -> None:
 def test_a_poll_in_which_no_device_answered_read_nothing() -> None:
     assert PollReport(MINUTE, 0, (), ("rack: refused",), 0, 0, 0).nothing_read
     assert not PollReport(MINUTE, 0, (), (), 4, 0, 0).nothing_read
+
+
+def test_a_poll_without_database_says_what_is_kept_and_how_much_waits() -> None:
+    report = PollReport(
+        MINUTE, 3, (), (), 0, 0, 0, database_away="PostgreSQL does not answer", kept=3, waiting=12
+    )
+    assert report.line() == (
+        "2026-03-01 12:34 UTC: database away: 3 devices read and kept in the buffer (12 minutes waiting); "
+        "PostgreSQL does not answer"
+    )
+
+
+def test_a_poll_tells_what_is_left_to_the_slow_lane_and_is_not_empty_for_it() -> None:
+    report = PollReport(MINUTE, 0, (), ("rack: refused",), 0, 0, 0, slow_gateways=1, unfinished=("slow-1",))
+    assert "left to the slow lane: slow-1" in report.line()
+    assert not report.nothing_read
+
+
+def test_a_poll_tells_what_came_back_from_the_buffer_and_what_a_person_should_look_at() -> None:
+    report = PollReport(
+        MINUTE, 1, (), (), 0, 13, 0, drained=12, waiting=3, problems=("x.poll set aside: it is torn",)
+    )
+    assert report.line() == (
+        "2026-03-01 12:34 UTC: 1 of 1 devices read, 13 readings; 3 minutes wait in the buffer; "
+        "12 batches stored from the buffer; x.poll set aside: it is torn"
+    )
 
 
 def test_an_analysis_names_what_was_withheld_and_what_failed() -> None:
