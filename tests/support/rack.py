@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sos_ops.clock import Now
-from sos_ops.modbus.protocol_map import bundled_map
+from sos_ops.modbus.protocol_map import ProtocolMap, bundled_map
 from sos_ops.modbus.simulator.server import serve_rack
 from sos_ops.settings import Scenario
 
@@ -18,13 +18,19 @@ START_DEADLINE_S = 30.0
 
 
 @contextmanager
-def serving_rack(folder: Path, now: Now, scenario: Scenario = Scenario.NORMAL) -> Iterator[int]:
-    """A rack that answers with the map `keti_bank` at unit 1; gives its port.
+def serving_rack(
+    folder: Path,
+    now: Now,
+    scenario: Scenario = Scenario.NORMAL,
+    protocol_map: ProtocolMap | None = None,
+) -> Iterator[int]:
+    """A rack that answers at unit 1; gives its port.
 
     Args:
         folder: where the rack is saved.
         now: the platform's clock.
         scenario: what the rack lives through.
+        protocol_map: how it answers; `keti_bank` if not given.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -37,7 +43,7 @@ def serving_rack(folder: Path, now: Now, scenario: Scenario = Scenario.NORMAL) -
             host="127.0.0.1",
             port=port,
             unit_id=1,
-            protocol_map=bundled_map("keti_bank"),
+            protocol_map=protocol_map or bundled_map("keti_bank"),
             scenario=scenario,
             now=now,
             state_dir=folder,

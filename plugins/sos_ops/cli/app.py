@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from sos_ops.cli import catalogue_commands, minute_commands, stack_commands
+from sos_ops.cli import (
+    catalogue_commands,
+    device_commands,
+    minute_commands,
+    modbus_commands,
+    readings_commands,
+    stack_commands,
+)
 from sos_ops.cli.console import console, errors, print_json
 from sos_ops.cli.database import libpq_environment, url
 from sos_ops.errors import SosOpsError
@@ -26,6 +33,9 @@ app.add_typer(db, name="db")
 app.add_typer(stack_commands.stack_app)
 app.add_typer(stack_commands.demo_app, name="demo")
 app.add_typer(stack_commands.airflow_app, name="airflow")
+app.add_typer(modbus_commands.app, name="modbus")
+app.add_typer(device_commands.app, name="device")
+app.add_typer(readings_commands.app, name="readings")
 minute_commands.register(app)
 catalogue_commands.register(app)
 

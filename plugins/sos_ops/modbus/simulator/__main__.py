@@ -22,7 +22,7 @@ from sos_ops.store.clock import DatabaseClock
 log = logging.getLogger("sos_ops.modbus.simulator")
 
 UNIT_ID = 1
-MAP_NAME = "keti_bank"
+MAP_NAME = "demo_rack"
 
 
 async def serve(settings: Settings, clock: DatabaseClock) -> None:

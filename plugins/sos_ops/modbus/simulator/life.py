@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 MOST_CAUGHT_UP_S = 2 * CYCLE_S
 
+SET_POINTS = frozenset({"current_limit"})
+"""What can be set on a rack from outside."""
+
 
 class LivingRack:
     """One rack, its scenario and the clock it follows. Not thread-safe: one event loop owns it."""
@@ -74,3 +77,15 @@ class LivingRack:
     def measured(self) -> dict[str, float]:
         """Every point as the BMS measures it now."""
         return measure(self._rack, self.catch_up())
+
+    @property
+    def set_points(self) -> dict[str, float]:
+        """What was set from outside: `current_limit` in A, the most the rack carries, either way."""
+        return {"current_limit": self._saved.state.current_limit_a}
+
+    def set(self, set_point: str, value: float) -> None:
+        """Set one of `SET_POINTS` from now on; what passed until now, passed under the old value."""
+        if set_point not in SET_POINTS:
+            raise KeyError(set_point)
+        state = dataclasses.replace(self.catch_up(), current_limit_a=value)
+        self._saved = dataclasses.replace(self._saved, state=state)
