@@ -4,6 +4,7 @@
 |---|---|
 | `redo_late_minutes` | decides again the minutes whose results came more than five minutes late |
 | `prepare_days` | makes the database partitions of the next days |
+| `drop_old_raw_registers` | drops raw registers older than `SOS_RAW_DAYS` (90), a whole UTC day at a time |
 
 Nothing here is urgent: a failed step is done by the next run.
 Airflow's own old run records and logs are removed by the watchdog, which runs outside Airflow.
@@ -21,7 +22,7 @@ from sos_ops.operators import steps
 @dag(
     dag_id="housekeeping",
     dag_display_name="Housekeeping",
-    description="Late results, partitions to come",
+    description="Late results, partitions to come, raw registers to go",
     schedule=CronTriggerTimetable("*/10 * * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -38,6 +39,7 @@ def housekeeping() -> None:
     """Wires the steps; they do not depend on each other."""
     task(steps.redo_late_minutes)()
     task(steps.prepare_days)()
+    task(steps.drop_old_raw_registers)()
 
 
 housekeeping()

@@ -5,10 +5,11 @@ What must stay secret is generated at the first start and kept under `SOS_HOME` 
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator, model_validator
@@ -27,6 +28,69 @@ class Scenario(StrEnum):
 
     NORMAL = "normal"
     OVERHEAT = "overheat"
+
+
+MOST_SHARED_BUSES = 16
+"""Each keeps a process of Airflow busy for most of a minute."""
+
+
+class SharedBus(NamedTuple):
+    """A gateway whose line other DAGs use too: the platform polls it in a task and a one-slot pool of its own."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A bus from `host:port`; an IPv6 address stands in brackets.
+
+        Raises:
+            ValueError: it is none; says how to write one.
+        """
+        host, _, port = text.strip().lower().rpartition(":")
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        elif ":" in host:
+            raise ValueError(f"{text.strip()!r} is no bus: an IPv6 address stands in brackets, [fe80::1]:502")
+        if not re.fullmatch(r"[^\s,/@\[\]]+", host) or not re.fullmatch(r"\d{1,5}", port):
+            raise ValueError(f"{text.strip()!r} is no bus: write it as host:port, such as 10.0.0.5:502")
+        if not 1 <= int(port) <= 65535:
+            raise ValueError(f"{text.strip()!r} is no bus: its TCP port must be 1 to 65535")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def label(self) -> str:
+        """Host and port with `_` for what a name may not hold: `10_0_0_5_502`."""
+        return re.sub(r"[^a-z0-9]", "_", f"{self.host}_{self.port}")
+
+    @property
+    def task_id(self) -> str:
+        """The task of `sos_minute` that polls it."""
+        return f"poll_bus_{self.label}"
+
+    @property
+    def pool(self) -> str:
+        """The Airflow pool with one slot that every task on this bus takes."""
+        return f"modbus_{self.label}"
+
+
+def _parse_buses(text: str) -> tuple[SharedBus, ...]:
+    buses = tuple(SharedBus.parse(part) for part in text.split(",") if part.strip())
+    if len(buses) > MOST_SHARED_BUSES:
+        raise ValueError(f"{len(buses)} buses are too many: name at most {MOST_SHARED_BUSES}")
+    labels: dict[str, SharedBus] = {}
+    for bus in buses:
+        other = labels.setdefault(bus.label, bus)
+        if other is not bus:
+            raise ValueError(
+                f"{bus} is named twice: name it once"
+                if other == bus
+                else f"{other} and {bus} would share a pool's name: leave one out"
+            )
+    return buses
 
 
 class Settings(BaseSettings):
@@ -50,6 +114,12 @@ class Settings(BaseSettings):
     """Where Airflow's tasks, and whoever looks after Airflow, reach its API."""
     modbus_host: str = "127.0.0.1"
     """Where the demo's device is reached."""
+    shared_buses: str = ""
+    """Gateways (`host:port`, separated by commas) whose line other DAGs use too; see `buses`."""
+    buffer_mb: int = Field(default=512, ge=1)
+    """How much of what was read may wait on disk for the database, in megabytes."""
+    raw_days: int = Field(default=90, ge=1)
+    """How many whole UTC days of raw registers are kept, so that they can be decoded again."""
 
     @field_validator("home")
     @classmethod
@@ -61,11 +131,21 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: object) -> object:
         return value or None
 
+    @field_validator("shared_buses")
+    @classmethod
+    def _names_buses(cls, value: str) -> str:
+        return ",".join(str(bus) for bus in _parse_buses(value))
+
     @model_validator(mode="after")
     def _complete_database_url(self) -> Self:
         if self.database_url is not None and self.database_password is not None:
             self.database_url = _with_password(self.database_url, self.database_password)
         return self
+
+    @property
+    def buses(self) -> tuple[SharedBus, ...]:
+        """The gateways of `shared_buses`, in the order given."""
+        return _parse_buses(self.shared_buses)
 
     @property
     def uses_embedded_postgres(self) -> bool:
@@ -94,4 +174,6 @@ def get_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise InvalidConfigurationError(f"SOS_{name}: {first['msg']}: set it right, or unset it") from error
+        raise InvalidConfigurationError(
+            f"SOS_{name}: {first['msg'].removeprefix('Value error, ')}: set it right, or unset it"
+        ) from error

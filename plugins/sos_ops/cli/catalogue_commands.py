@@ -1,4 +1,4 @@
-"""Configuring: partners, tags, devices, engines and the clock."""
+"""Configuring: partners, tags and the clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from sos_ops.safety.score import Limits
 
 partner = typer.Typer(help="Institutions, each with one result table.", no_args_is_help=True)
 tag = typer.Typer(help="Analyses of partners, with their limits.", no_args_is_help=True)
-device = typer.Typer(help="Modbus units that are polled.", no_args_is_help=True)
 clock = typer.Typer(help="The platform's clock (for tests and demonstrations).", no_args_is_help=True)
 
 X100 = Annotated[float, typer.Option("--x100", help="Maximum safe value.")]
@@ -29,7 +28,6 @@ def register(app: typer.Typer) -> None:
     """Adds the command groups of this module."""
     app.add_typer(partner, name="partner")
     app.add_typer(tag, name="tag")
-    app.add_typer(device, name="device")
     app.add_typer(clock, name="clock")
 
 
@@ -156,21 +154,6 @@ def tag_list(
             str(row.max_count),
             escape(row.action or "-"),
             "unknown" if row.score is None else f"{row.score:.4f}",
-        )
-    console.print(table)
-
-
-@device.command("list")
-def device_list() -> None:
-    """List the devices."""
-    from sos_ops.store.devices import devices
-
-    with connect() as connection:
-        rows = devices(connection)
-    table = Table("device", "site", "address", "unit", "protocol map")
-    for row in rows:
-        table.add_row(
-            row.name, escape(row.site), f"{row.host}:{row.port}", str(row.unit_id), row.protocol_map
         )
     console.print(table)
 

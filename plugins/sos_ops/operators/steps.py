@@ -8,6 +8,7 @@ from typing import Any
 
 from sos_ops.errors import SosOpsError
 from sos_ops.hooks.database import task_connection
+from sos_ops.settings import get_settings
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,13 @@ def redo_late_minutes() -> str:
     from sos_ops.pipeline.keep_house import redo_late_minutes as redo
 
     return _line(redo(task_connection).line())
+
+
+def drop_old_raw_registers() -> str:
+    """Drops raw registers older than `SOS_RAW_DAYS`."""
+    from sos_ops.pipeline.keep_house import drop_old_raw_registers as drop
+
+    return _line(drop(task_connection, get_settings().raw_days))
 
 
 def prepare_days() -> str:

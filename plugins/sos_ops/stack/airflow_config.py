@@ -32,9 +32,6 @@ CONNECTION_VARIABLE = "AIRFLOW_CONN_SOS_POSTGRES"
 
 TUNED = {
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-    # LocalExecutor forks all its workers at the start; the default of 32 costs 1.3 GiB.
-    "AIRFLOW__CORE__PARALLELISM": "4",
-    "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "4",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__DEFAULT_TIMEZONE": "utc",
@@ -56,6 +53,18 @@ TUNED = {
 }
 """Settings that a variable of the same name in the caller's environment overrides."""
 
+WORKERS = 5
+"""Tasks side by side: a step of the minute, the slow lane, both of housekeeping, and one of history or one's own."""
+
+
+def workers(settings: Settings) -> int:
+    """How many tasks run side by side unless `AIRFLOW__CORE__PARALLELISM` says otherwise.
+
+    A shared bus holds a worker for most of the minute, and shall not keep the minute's own steps waiting.
+    LocalExecutor forks all its workers at the start; Airflow's default of 32 costs 1.3 GiB.
+    """
+    return WORKERS + len(settings.buses)
+
 
 def airflow_environment(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Every variable that Airflow and its command line need to work on this stack.
@@ -68,6 +77,8 @@ def airflow_environment(settings: Settings, environ: Mapping[str, str] = os.envi
     secrets, folders = load_or_create(settings), layout(settings)
     default = {
         **TUNED,
+        "AIRFLOW__CORE__PARALLELISM": str(workers(settings)),
+        "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(workers(settings)),
         **_metadata_database(settings, environ),
         "AIRFLOW__CORE__FERNET_KEY": secrets.airflow_fernet_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.airflow_jwt_secret,

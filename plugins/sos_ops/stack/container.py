@@ -30,6 +30,7 @@ from sos_ops.stack.embedded_postgres import wait_until_ready
 from sos_ops.stack.health import program_health
 from sos_ops.stack.launch import DEADLINE_S, wait_for_needs
 from sos_ops.stack.layout import layout
+from sos_ops.stack.pools import ensure_pools
 from sos_ops.stack.programs import WATCHDOG, Program, program_command, program_environment, programs
 from sos_ops.stack.secrets import AIRFLOW_URL_VARIABLE, database_url
 from sos_ops.stack.watchdog import LOOK_EVERY_S, PATIENCE, Watchdog, failing_programs
@@ -52,12 +53,15 @@ def prepare(settings: Settings, environ: Mapping[str, str] = os.environ) -> None
     """
     # Imported here: the programs themselves shall not load SQLAlchemy twice.
     from sos_ops.pipeline.demo import ensure_demo
+    from sos_ops.pipeline.renew_maps import renew_maps
     from sos_ops.store.migrate import migrate
 
     layout(settings).create()
     url = database_url(settings)
     wait_until_ready(url, DEADLINE_S)
     log.info("the platform's tables: %s", ", ".join(migrate(url)) or "up to date")
+    for line in renew_maps(url):
+        log.info("%s", line)
     ensure_demo(url, settings)
     if not environ.get(AIRFLOW_URL_VARIABLE):
         ensure_airflow_database(settings)
@@ -69,6 +73,8 @@ def prepare(settings: Settings, environ: Mapping[str, str] = os.environ) -> None
         sys.stderr.write(layout(settings).log_of(name).read_text(errors="replace"))
         raise
     log.info("Airflow's tables: %s", "brought to this version" if migrated else "up to date")
+    if pools := ensure_pools(settings, program_environment(settings, "airflow-pools", environ)):
+        log.info("pools made: %s", ", ".join(pools))
 
 
 def keep(settings: Settings, name: str) -> int:

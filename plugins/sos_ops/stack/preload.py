@@ -18,6 +18,7 @@ PACKAGES = (
     "sos_ops.safety",
     "sos_ops.modbus",
     "sos_ops.store",
+    "sos_ops.buffer",
     "sos_ops.engines",
     "sos_ops.pipeline",
 )

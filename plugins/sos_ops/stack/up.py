@@ -23,6 +23,7 @@ from sos_ops.stack.embedded_postgres import ensure_cluster, superuser_url, wait_
 from sos_ops.stack.health import program_health
 from sos_ops.stack.layout import layout
 from sos_ops.stack.lock import holder, stack_lock
+from sos_ops.stack.pools import ensure_pools
 from sos_ops.stack.ports import check_ports
 from sos_ops.stack.processes import end, end_leftovers
 from sos_ops.stack.programs import POSTGRES, program_environment, programs
@@ -122,6 +123,7 @@ class Stack:
             self._prepare_tables()
         with reporter.step("Airflow's tables"):
             migrate_airflow(settings, program_environment(settings, "airflow-db-migrate"))
+            ensure_pools(settings, program_environment(settings, "airflow-pools"))
         self._start_programs()
 
     def _start_postgres(self) -> None:
@@ -139,10 +141,13 @@ class Stack:
     def _prepare_tables(self) -> None:
         # Imported here: `ps`, `down` and the like shall not wait for SQLAlchemy.
         from sos_ops.pipeline.demo import ensure_demo
+        from sos_ops.pipeline.renew_maps import renew_maps
         from sos_ops.store.migrate import migrate
 
         url = database_url(self._settings)
         migrate(url)
+        for line in renew_maps(url):
+            self._reporter.notice(line)
         ensure_demo(url, self._settings)
 
     def _start_programs(self) -> None:

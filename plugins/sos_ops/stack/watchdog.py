@@ -19,7 +19,7 @@ import psycopg
 
 from sos_ops.errors import SosOpsError
 from sos_ops.settings import Settings, get_settings
-from sos_ops.stack.airflow_config import TUNED
+from sos_ops.stack.airflow_config import workers
 from sos_ops.stack.health import airflow_health, page_status
 from sos_ops.stack.programs import API_SERVER, DAG_PROCESSOR, DASHBOARD, SCHEDULER
 from sos_ops.stack.pruning import PRUNE_EVERY, prune_airflow
@@ -76,14 +76,14 @@ def tasks_are_stuck(settings: Settings) -> bool:
         return False
     try:
         with psycopg.connect(f"postgresql://{rest}", connect_timeout=5) as connection:
-            row = connection.execute(STUCK, (_workers(),)).fetchone()
+            row = connection.execute(STUCK, (_workers(settings),)).fetchone()
     except psycopg.Error:
         return False
     return bool(row and row[0])
 
 
-def _workers() -> int:
-    return int(os.environ.get("AIRFLOW__CORE__PARALLELISM") or TUNED["AIRFLOW__CORE__PARALLELISM"])
+def _workers(settings: Settings) -> int:
+    return int(os.environ.get("AIRFLOW__CORE__PARALLELISM") or workers(settings))
 
 
 class Watchdog:

@@ -6,6 +6,7 @@ import sys
 import psycopg
 import pytest
 
+from sos_ops.stack.airflow_config import WORKERS
 from sos_ops.stack.databases import ensure_embedded_databases
 from sos_ops.stack.secrets import airflow_database_url
 from sos_ops.stack.watchdog import tasks_are_stuck
@@ -49,7 +50,7 @@ def fill(url: str, *rows: tuple[str, int | None, int | None, int | None]) -> Non
         # The run timed out: its task was skipped, which also gives it a start, but never a process.
         ([("skipped", 100, 45, None), ("queued", 10, None, None)], True),
         ([("skipped", 100, 45, None), ("running", 600, 599, 9)], True),
-        ([("queued", 40, None, None), *[("running", 600, 599, 9)] * 4], False),
+        ([("queued", 40, None, None), *[("running", 600, 599, 9)] * WORKERS], False),
         ([("skipped", None, 45, None)], False),
     ],
 )
