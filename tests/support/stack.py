@@ -142,14 +142,14 @@ class RunningStack:
         self.airflow("POST", "/dags/sos_minute/dagRuns", {"logical_date": None})
 
     @contextmanager
-    def sped_up(self, rate: float) -> Iterator[None]:
+    def sped_up(self, rate: float) -> Iterator[ClockSetting]:
         """Platform time runs `rate` times as fast, and every platform minute a run of `sos_minute` is started."""
         setting = wait_for(lambda: self._set_rate(rate), "the clock is sped up", 60)
         self._ticking.set()
         ticker = threading.Thread(target=self._tick, args=(setting,), daemon=True)
         ticker.start()
         try:
-            yield
+            yield setting
         finally:
             self._ticking.clear()
             ticker.join()
@@ -212,6 +212,6 @@ def start_stack(folder: Path, **extra: str) -> RunningStack:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    names = ("home", "dashboard_port", "airflow_port", "modbus_port", "postgres_port")
-    settings = Settings.model_validate({name: environment[f"SOS_{name.upper()}"] for name in names})
+    names = ("home", "dashboard_port", "airflow_port", "modbus_port", "postgres_port", "database_url")
+    settings = Settings.model_validate({name: environment.get(f"SOS_{name.upper()}") for name in names})
     return RunningStack(settings, environment, process, output, time.monotonic())
