@@ -2,7 +2,7 @@
 
 | step | what it does | its last line says |
 |---|---|---|
-| `poll_devices` | reads every Modbus device once, until 17 s after the minute | devices read, each failure and why |
+| `poll_devices` | reads every Modbus device once, until 15 s after the minute | devices read, each failure and why |
 | `run_engines` | analyses new readings | results written, tags without one and why |
 | `score_sets` | decides SoS of every set, revises 5 minutes | sets by band, incomplete ones, the worst |
 | `poll_slow_devices` | reads slow gateways until 50 s after the minute; skipped without any | as `poll_devices` |

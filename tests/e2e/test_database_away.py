@@ -6,16 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.apart import running_apart
+from tests.support.apart import OUTCOMES, running_apart
 from tests.support.invariants import broken_invariants
 
 pytestmark = pytest.mark.timeout(900)
-
-OUTCOMES = """
-select p.minute, p.outcome, count(r.point_id), count(distinct r.point_id)
-from sos_ops.poll as p left join sos_ops.reading as r using (minute, device_id)
-where p.minute between %s and %s group by p.minute, p.device_id, p.outcome order by p.minute
-"""
 
 
 def test_what_is_read_while_the_database_is_away_for_90_s_is_stored_once_when_it_returns(

@@ -11,7 +11,9 @@ import signal
 import time
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
+from tests.support.apart import OUTCOMES, running_apart
 from tests.support.invariants import broken_invariants
 from tests.support.stack import RunningStack, wait_for
 
@@ -40,6 +42,18 @@ def test_ten_minutes_without_the_bms_are_ten_unknown_minutes_with_their_reason(
     )
     assert len(rows) >= 5
     assert all(value is None and band == "U" for _, value, band in rows)
+
+
+def test_ten_minutes_without_the_database_lose_and_double_no_reading(tmp_path: Path) -> None:
+    with running_apart(tmp_path) as platform:
+        away = platform.without_database(600, rate=1)
+        rows = platform.stack.query(OUTCOMES, away.first, away.last)
+        assert len(rows) >= 10
+        assert [outcome for _, outcome, _, _ in rows] == ["complete"] * len(rows)
+        assert all(readings == points > 0 for _, _, readings, points in rows)
+        assert away.stored_after_s < 60
+        with platform.stack.connect() as connection:
+            assert broken_invariants(connection) == {}
 
 
 def test_kills_at_random_moments_lose_and_double_nothing(platform: RunningStack) -> None:

@@ -14,6 +14,13 @@ from sos_ops.stack.secrets import AIRFLOW_URL_VARIABLE, airflow_database_url
 from tests.support.database import Server, running_server
 from tests.support.stack import RunningStack, start_stack, wait_for
 
+OUTCOMES = """
+select p.minute, p.outcome, count(r.point_id), count(distinct r.point_id)
+from sos_ops.poll as p left join sos_ops.reading as r using (minute, device_id)
+where p.minute between %s and %s group by p.minute, p.device_id, p.outcome order by p.minute
+"""
+"""Each device minute of a span: its outcome, its readings, its points."""
+
 
 @dataclass(frozen=True)
 class PlatformApart:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-QUICK_LANE_S = 17.0
+QUICK_LANE_S = 15.0
 """Seconds for the devices that are read before the minute is scored."""
 
 COMFORTABLE_S = 10.0

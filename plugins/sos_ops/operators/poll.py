@@ -61,7 +61,7 @@ class _PollOperator(BaseOperator):
 
 
 class PollDevicesOperator(_PollOperator):
-    """The quick lane: every device but those behind slow gateways and shared buses, until 17 s after the minute.
+    """The quick lane: every device but those behind slow gateways and shared buses, until 15 s after the minute.
 
     Args:
         slow_lane: the task after this one that reads slow gateways; skipped, without a process of its own, when this

@@ -1,6 +1,6 @@
 """The lanes of a minute: which gateways are read by which task, until when, and when one changes over.
 
-The quick lane reads until 17 s after the minute, so that scoring begins by 20 s whatever is still being read. A gateway
+The quick lane reads until 15 s after the minute, so that scoring begins by 20 s whatever is still being read. A gateway
 that answers but needs longer is read by the slow lane from then on, until 50 s after the minute; the minute is revised
 when it is done. Buses that other DAGs use too are read in tasks of their own, as slow lanes. No gateway is in two.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sos_ops.modbus.failures import FailureReason
+from sos_ops.modbus.minute_budget import COMFORTABLE_S, QUICK_LANE_S, SLOW_LANE_S
 from sos_ops.store.gateways import Gateway, LaneChange
 from sos_ops.store.polling import Learnt, PollBatch, PolledDevice, PollingCatalogue
 from sos_ops.store.readings import DevicePoll
@@ -19,11 +20,11 @@ from sos_ops.store.readings import DevicePoll
 POLL_WINDOW = timedelta(seconds=30)
 """A poll begun this long after a minute no longer belongs to it."""
 
-READ_UNTIL = timedelta(seconds=17)
-SLOW_READ_UNTIL = timedelta(seconds=50)
+READ_UNTIL = timedelta(seconds=QUICK_LANE_S)
+SLOW_READ_UNTIL = timedelta(seconds=SLOW_LANE_S)
 """Reading ends this long after the minute, whatever is still being read."""
 
-QUICK_AGAIN = timedelta(seconds=10)
+QUICK_AGAIN = timedelta(seconds=COMFORTABLE_S)
 """A gateway read in less than this is quick again: with what a minute's beginning takes, it fits the quick lane."""
 
 Chooser = Callable[[Gateway, PollingCatalogue], bool]

@@ -91,7 +91,7 @@ def test_plan_prints_every_request_what_it_keeps_clear_of_and_that_it_fits(tmp_p
         "kept clear of: holding register 99, denied (resets the BMS controller when written)" in done.stdout
     )
     assert "9600 baud" in done.stdout
-    assert "it fits: 7.6 s of the 17 s" in done.stdout
+    assert "it fits: 7.6 s of the 15 s" in done.stdout
 
 
 def test_plan_says_why_a_slow_line_does_not_fit(tmp_path: Path) -> None:

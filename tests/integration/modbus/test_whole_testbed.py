@@ -1,6 +1,6 @@
 """The whole KETI testbed behind one converter at 9600 baud: read completely and right within the minute's budget.
 
-The simulated line runs 4 times as fast, and the deadline is divided by the same factor: what must hold in 17 s
+The simulated line runs 4 times as fast, and the deadline is divided by the same factor: what must hold in 15 s
 must hold here in 4.25 s. The test's own work is not sped up, so passing here is harder than passing there.
 """
 
