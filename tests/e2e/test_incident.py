@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 from datetime import timedelta
 
@@ -15,11 +14,13 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def test_sos_is_there_within_four_minutes_of_the_start(healthy: RunningStack) -> None:
-    first = wait_for(
-        lambda: (row := healthy.newest()) and row["value"] is not None and row, "a first SoS", 240
-    )
-    assert time.monotonic() - healthy.started < 240
-    assert first["known"] == first["tags"] == 4
+    wait_for(lambda: (row := healthy.newest()) and row["value"] is not None, "a first SoS", 240)
+    decided, known, tags = healthy.query(
+        "select decided_at, known, tags from sos_ops.sos where set_id = 1 and value is not null order by 1 limit 1"
+    )[0]
+    # Before the tests speed the clock up, it is the machine's.
+    assert decided - healthy.started_at < timedelta(minutes=4)
+    assert known == tags == 4
 
 
 def test_airflow_asks_for_a_login(stack: RunningStack) -> None:
@@ -92,4 +93,5 @@ def test_the_run_of_a_minute_without_any_device_is_red_and_names_it(healthy: Run
         "run_engines": "success",
         "score_sets": "success",
         "fail_the_run": "failed",
+        "poll_slow_devices": "skipped",
     }

@@ -65,7 +65,7 @@ class RunningStack:
     environment: dict[str, str]
     process: subprocess.Popen[bytes]
     output: Path
-    started: float
+    started_at: datetime
     _ticking: threading.Event = field(default_factory=threading.Event)
     _token: str = ""
 
@@ -214,4 +214,4 @@ def start_stack(folder: Path, **extra: str) -> RunningStack:
         )
     names = ("home", "dashboard_port", "airflow_port", "modbus_port", "postgres_port", "database_url")
     settings = Settings.model_validate({name: environment.get(f"SOS_{name.upper()}") for name in names})
-    return RunningStack(settings, environment, process, output, time.monotonic())
+    return RunningStack(settings, environment, process, output, system_now())
