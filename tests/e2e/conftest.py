@@ -8,26 +8,27 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.support.invariants import broken_invariants
-from tests.support.stack import RunningStack, start_stack, wait_for
+from tests.support.stack import RunningStack, stack_folder, start_stack, wait_for
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+def stack() -> Iterator[RunningStack]:
     """The platform, started as `make up` starts it, once for the session."""
-    running = start_stack(tmp_path_factory.mktemp("stack"))
-    try:
-        wait_for(
-            lambda: (
-                b"The platform is up" in running.output.read_bytes() or running.process.poll() is not None
-            ),
-            "the platform is up",
-            240,
-        )
-        assert running.process.poll() is None, running.output.read_text()
-        yield running
-    finally:
-        running.stop()
-        print(running.output.read_text())
+    with stack_folder() as folder:
+        running = start_stack(folder)
+        try:
+            wait_for(
+                lambda: (
+                    b"The platform is up" in running.output.read_bytes() or running.process.poll() is not None
+                ),
+                "the platform is up",
+                240,
+            )
+            assert running.process.poll() is None, running.output.read_text()
+            yield running
+        finally:
+            running.stop()
+            print(running.output.read_text())
 
 
 @pytest.fixture

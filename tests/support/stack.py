@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -196,6 +198,20 @@ def _children(pid: int) -> list[int]:
     except OSError:
         return []
     return [int(child) for child in text.split()]
+
+
+@contextmanager
+def stack_folder() -> Iterator[Path]:
+    """A folder for a stack, removed at the end.
+
+    Not pytest's own temporary folder: each pytest that starts closes that to the account which PostgreSQL runs as when
+    root runs the tests, also to the server of another pytest.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="sos-stack-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def start_stack(folder: Path, **extra: str) -> RunningStack:
