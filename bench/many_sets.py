@@ -36,6 +36,9 @@ SAMPLE_A_MINUTE = 50
 TIMES_FASTER = 1000
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
+PACE = 0.5
+"""Of the platform's clock. At real pace it would be moved on, to be in step with the machine's minutes."""
+
 Notice = Callable[[str], None]
 
 
@@ -78,7 +81,7 @@ def measure(notice: Notice, *, full: bool = False) -> list[Figure]:
 
 def _furnish(url: str, fleet: Fleet) -> None:
     with connect(url) as connection:
-        set_clock(connection, platform_time=START - timedelta(hours=3), rate=1)
+        set_clock(connection, platform_time=START - timedelta(hours=3), rate=PACE)
     with connect(url) as connection:
         add_fleet(connection, fleet)
         # The hours since then are none of this measurement's business.
@@ -89,7 +92,7 @@ def _furnish(url: str, fleet: Fleet) -> None:
 
 def _results_arrive(url: str, fleet: Fleet, minute: datetime, random: np.random.Generator) -> None:
     with connect(url) as connection:
-        set_clock(connection, platform_time=minute + timedelta(seconds=2), rate=1)
+        set_clock(connection, platform_time=minute + timedelta(seconds=2), rate=PACE)
     with connect(url) as connection:
         write_minute(connection, fleet, minute, fleet.values(random))
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import getpass
-import ipaddress
 import re
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -17,11 +16,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sos_ops.cli.between_polls import Guard, QuietWindow
 from sos_ops.cli.console import console, errors, print_json
 from sos_ops.cli.database import url
+from sos_ops.cli.device_address import checked_host, refuse_taken_address
 from sos_ops.clock import MINUTE, system_now
 from sos_ops.errors import SosOpsError
 from sos_ops.hooks.maps import is_file
 from sos_ops.store.connection import Connection
 from sos_ops.store.connection import connect as connect_to
+
+if TYPE_CHECKING:
+    from sos_ops.cli.device_feeds import Feeds
 
 app = typer.Typer(help="Modbus units that are polled.", no_args_is_help=True)
 
@@ -55,15 +58,20 @@ def device_add(
         raise SosOpsError(
             f"{name!r} is no device name: use letters, digits, _, . and -, at most 64, a letter or digit first"
         )
+    host = checked_host(host)
     with _connect() as connection:
+        before = _state(connection)
         map_name = _known_map(connection, protocol_map)
+        if name not in before.feeds:  # else the name is what is wrong
+            refuse_taken_address(connection, host, port, unit)
         add_device(
-            connection, name=name, site=site, host=_host(host), port=port, unit_id=unit, protocol_map=map_name
+            connection, name=name, site=site, host=host, port=port, unit_id=unit, protocol_map=map_name
         )
         version = _version(connection, map_name)
-    console.print(
-        escape(f"device {name} added at {_address(host, port)} unit {unit}, map {map_name} version {version}")
-    )
+        after = _state(connection)
+    where = f"{_address(host, port)} unit {unit}"
+    console.print(escape(f"device {name} added at {where}, map {map_name} version {version}, site {site}"))
+    _print_effects(before, after, name)
     console.print(escape(f"now: sos-ops device test {name}"))
 
 
@@ -85,35 +93,44 @@ def device_set(
 
     if all(one is None for one in (host, port, unit, protocol_map, site)):
         raise SosOpsError("nothing to change: give --host, --port, --unit, --map or --site")
+    new_host = None if host is None else checked_host(host)
     with _connect() as connection:
+        before = _state(connection)
         map_name = None if protocol_map is None else _known_map(connection, protocol_map)
         device = change_device(
-            connection, name, site=site, host=None if host is None else _host(host), port=port, unit_id=unit,
-            protocol_map=map_name,
-        )  # fmt: skip
+            connection, name, site=site, host=new_host, port=port, unit_id=unit, protocol_map=map_name
+        )
+        if not (host is None and port is None and unit is None):
+            refuse_taken_address(connection, device.host, device.port, device.unit_id, besides=name)
         version = _version(connection, device.protocol_map)
+        after = _state(connection)
     where = f"{_address(device.host, device.port)} unit {device.unit_id}"
     console.print(
         escape(f"device {name}: {where}, map {device.protocol_map} version {version}, site {device.site}")
     )
+    _print_effects(before, after, name)
     console.print(escape(f"now: sos-ops device test {name}"))
 
 
 @app.command("retire")
 def device_retire(name: Name) -> None:
     """End the polling of a device. Its minutes end here, its history stays, and its name may be used again."""
+    from sos_ops.cli.device_feeds import feeds_of_devices, losses
     from sos_ops.store.devices import retire_device
 
     with _connect() as connection:
+        before = feeds_of_devices(connection)
         retire_device(connection, name)
-    console.print(escape(f"device {name} retired: its tags turn unknown when their max_age is over"))
+        after = feeds_of_devices(connection)
+    said = "; ".join(losses(before, after)) or "it fed no tag"
+    console.print(escape(f"device {name} retired: {said}"))
 
 
 @app.command("list")
 def device_list(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """List the devices: map, lane of the minute, registers in quarantine, newest poll."""
+    """List the devices: map, lane of the minute, tags it feeds, registers in quarantine, newest poll."""
     from sos_ops.cli.device_table import device_rows, device_table
 
     with _connect() as connection:
@@ -196,16 +213,74 @@ def _wait_for(window: QuietWindow) -> Guard:
     return window.opened(system_now)
 
 
+class _State(NamedTuple):
+    """What a change of a device or map is compared with."""
+
+    feeds: dict[str, Feeds]
+    versions: dict[str, tuple[str, int]]
+    """Map and its version that each device is read with; devices whose map is not stored are left out."""
+
+
+def _state(connection: Connection) -> _State:
+    from sos_ops.cli.device_feeds import feeds_of_devices
+    from sos_ops.store.devices import devices
+    from sos_ops.store.maps import newest_maps
+
+    known = devices(connection)
+    maps = newest_maps(connection, {device.protocol_map for device in known})
+    versions = {
+        device.name: (device.protocol_map, maps[device.protocol_map].protocol_map.version)
+        for device in known
+        if device.protocol_map in maps
+    }
+    return _State(feeds_of_devices(connection), versions)
+
+
+def _print_effects(before: _State, after: _State, name: str) -> None:
+    """Says which tags the device feeds, and what else changes with it: others that its map reads, tags it leaves."""
+    from sos_ops.cli.device_feeds import losses
+
+    _print_feeds(name, after.feeds[name])
+    others = [
+        other
+        for other, version in before.versions.items()
+        if other != name and after.versions.get(other, version) != version
+    ]
+    if others:
+        map_name, version = after.versions[others[0]]
+        console.print(escape(f"map {map_name} version {version} now reads {', '.join(others)} too"))
+    for other in others:
+        if before.feeds[other] != after.feeds[other]:
+            _print_feeds(other, after.feeds[other])
+    for line in losses(before.feeds, after.feeds):
+        console.print(escape(f"warning: {line}"), style="yellow")
+
+
+def _print_feeds(name: str, feeds: Feeds) -> None:
+    text = f"{name} {feeds.text()}"
+    if feeds.is_complete:
+        console.print(escape(text))
+    else:
+        console.print(escape(f"warning: {text}"), style="yellow")
+
+
 def _known_map(connection: Connection, name_or_file: str) -> str:
-    """The map's name; a file is checked and stored first."""
+    """The map's name; a file is checked and stored first. One older than what is stored would not be read with."""
     from sos_ops.modbus.protocol_map import load_map
-    from sos_ops.store.maps import ensure_map, save_map
+    from sos_ops.store.maps import ensure_map, newest_maps, save_map
 
     if not is_file(name_or_file):
         return ensure_map(connection, name_or_file).protocol_map.name
     protocol_map = load_map(Path(name_or_file).expanduser())
+    name, version = protocol_map.name, protocol_map.version
+    stored = newest_maps(connection, [name])
+    if name in stored and (newest := stored[name].protocol_map.version) > version:
+        raise SosOpsError(
+            f"{name_or_file}: map {name} version {version} is older than version {newest}, which is stored and counts: "
+            f"raise the version to {newest + 1}, or give --map {name} for version {newest}"
+        )
     save_map(connection, protocol_map)
-    return protocol_map.name
+    return name
 
 
 def _version(connection: Connection, map_name: str) -> int:
@@ -214,24 +289,7 @@ def _version(connection: Connection, map_name: str) -> int:
     return newest_map(connection, map_name).protocol_map.version
 
 
-def _host(text: str) -> str:
-    host = text.strip().removeprefix("[").removesuffix("]")
-    if ":" in host and not _is_ipv6(host):
-        raise SosOpsError(f"--host {text!r} holds more than a host: give the TCP port with --port")
-    if not host or any(c.isspace() or c in "/@," for c in host):
-        raise SosOpsError(f"--host {text!r} is no host: give a name or an address, such as 10.0.0.5")
-    return host
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _address(host: str, port: int) -> str:
     from sos_ops.store.gateways import Gateway
 
-    return str(Gateway(_host(host), port))
+    return str(Gateway(host, port))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from rich.markup import escape
 from rich.table import Table
 
+from sos_ops.cli.device_feeds import Feeds, feeds_of_devices
 from sos_ops.settings import get_settings
 from sos_ops.store.clock import now
 from sos_ops.store.connection import Connection
@@ -34,6 +35,8 @@ class DeviceRow:
     protocol_map: str
     map_version: int | None
     """None where no map of this name is stored."""
+    feeds: Feeds
+    """The tags of its site that it decides with."""
     lane: str
     """`quick`, `slow`, or `bus` where other DAGs use the line too."""
     quarantined: tuple[QuarantinedStatus, ...]
@@ -50,6 +53,7 @@ def device_rows(connection: Connection) -> list[DeviceRow]:
     """Every device in use, in name order."""
     known = devices(connection)
     maps = newest_maps(connection, {device.protocol_map for device in known})
+    feeds = feeds_of_devices(connection)
     slow = slow_gateways(connection)
     status = {one.name: one for one in read_status(connection).devices}
     at = now(connection)
@@ -65,6 +69,7 @@ def device_rows(connection: Connection) -> list[DeviceRow]:
                 unit_id=device.unit_id,
                 protocol_map=device.protocol_map,
                 map_version=None if its_map is None else its_map.protocol_map.version,
+                feeds=feeds[device.name],
                 lane=_lane(Gateway(device.host.lower(), device.port), slow),
                 quarantined=newest.quarantined,
                 minute=newest.minute,
@@ -87,6 +92,7 @@ def device_table(rows: Sequence[DeviceRow]) -> Table:
     table = Table()
     for header in ("device", "site", "address", "unit", "map", "lane"):
         table.add_column(header, no_wrap=True)
+    table.add_column("feeds")
     table.add_column("in quarantine")
     table.add_column("newest poll (UTC)", no_wrap=True)
     table.add_column("reason")
@@ -100,6 +106,7 @@ def device_table(rows: Sequence[DeviceRow]) -> Table:
             str(row.unit_id),
             escape(row.protocol_map) + ("" if row.map_version is None else f" v{row.map_version}"),
             row.lane,
+            escape(row.feeds.short_text()),
             escape(_quarantine_text(row.quarantined)),
             f"[{style}]{polled}[/]" if style else polled,
             escape(row.reason or ""),

@@ -35,10 +35,11 @@ def decode(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Decode stored raw registers again, with the newest version of the map they were read with.
+    """Decode stored raw registers again, with the newest version of the map their device has now.
 
-    Readings that differ are replaced and kept as revisions; engines analyse those minutes again. Results that counted
-    already stay, as always: a different one is set aside. Doing it twice changes nothing.
+    Readings that differ are replaced and kept as revisions; so are those of points whose registers were not read (they
+    become no values) and of points no longer in the map (they are removed). Engines analyse those minutes again.
+    Results that counted already stay, as always: a different one is set aside. Doing it twice changes nothing.
     """
     from sos_ops.pipeline.decode_again import decode_again
 

@@ -14,9 +14,11 @@ from sos_ops.clock import both_zones
 from sos_ops.safety.bands import Band
 from sos_ops.settings import get_settings
 from sos_ops.stack.supervision import NotRunningError, ProgramState, program_states
-from sos_ops.store.status import PlatformStatus, read_status
+from sos_ops.store.doubtful import first_few
+from sos_ops.store.status import DeviceStatus, PlatformStatus, read_status
 
 WORST_SHOWN = 10
+DOUBTFUL_SHOWN = 4
 
 
 def print_status(*, as_json: bool) -> None:
@@ -90,6 +92,7 @@ def _print_data(state: PlatformStatus) -> None:
         )
         line = f"device {device.name}: {device.outcome or 'not polled yet'}, last readings {good}"
         console.print(escape(line + (f" ({device.reason})" if device.reason else "")))
+        _print_doubts(device)
         for entry in device.quarantined:
             what = ", ".join(entry.points) or "a gap between points"
             where = f"{entry.function} {entry.start}" + (
@@ -105,6 +108,18 @@ def _print_data(state: PlatformStatus) -> None:
         console.print(
             f"gateway {escape(slow.gateway)} is slow since {both_zones(slow.since)}: its devices revise the minute"
         )
+
+
+def _print_doubts(device: DeviceStatus) -> None:
+    missing = f"{device.not_implemented} not implemented by the device"
+    if device.doubtful:
+        named = first_few([str(reading) for reading in device.doubtful], DOUBTFUL_SHOWN)
+        line = f"{len(device.doubtful)} values doubtful: {named}" + (
+            f"; {missing}" if device.not_implemented else ""
+        )
+        console.print(f"  [bold yellow]{escape(line)}[/]")
+    elif device.not_implemented:
+        console.print(f"  {missing}")
 
 
 def _print_sets(state: PlatformStatus) -> None:

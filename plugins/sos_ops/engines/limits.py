@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,27 @@ RULES = (
 def tag_name(site: str, name: str) -> str:
     """The full name of a tag: bare at the default site, `site/name` elsewhere."""
     return name if site == DEFAULT_SITE else f"{site}/{name}"
+
+
+@dataclass(frozen=True)
+class Fed:
+    """What a device measures of a site's tags.
+
+    Attributes:
+        tags: full names of the tags whose point it measures.
+        lacking: the other tags, each with the point that the device would have to measure.
+    """
+
+    tags: tuple[str, ...]
+    lacking: tuple[tuple[str, str], ...]
+
+
+def fed_by(points: Collection[str], site: str) -> Fed:
+    """The tags of the site that a device with these points feeds; it does not count for the others."""
+    return Fed(
+        tuple(tag_name(site, rule.name) for rule in RULES if rule.point in points),
+        tuple((tag_name(site, rule.name), rule.point) for rule in RULES if rule.point not in points),
+    )
 
 
 class LimitEngine:

@@ -205,19 +205,19 @@ class StrictModbusClient:
         try:
             async with asyncio.timeout(self.connect_timeout):
                 self._link = await Link.open(self.host, self.port)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name such as a..b cannot be encoded to be looked up
             raise self._no_connection(error) from error
         return self._link
 
     def _sentence(self, unit_id: int, fault: UnacceptableAnswerError) -> str:
         return f"{self.host}:{self.port} unit {unit_id} {fault.detail}"
 
-    def _no_connection(self, error: OSError) -> ModbusReadError:
+    def _no_connection(self, error: OSError | UnicodeError) -> ModbusReadError:
         where = f"{self.host}:{self.port}"
+        if isinstance(error, socket.gaierror | UnicodeError):
+            return ModbusReadError(FailureReason.UNREACHABLE, f"the host name {self.host} is not known")
         if _is_refusal(error):
             return ModbusReadError(FailureReason.REFUSED, f"connection refused by {where}")
-        if isinstance(error, socket.gaierror):
-            return ModbusReadError(FailureReason.UNREACHABLE, f"the host name {self.host} is not known")
         if isinstance(error, TimeoutError):
             return ModbusReadError(FailureReason.UNREACHABLE, f"no connection to {where}: no sign of life")
         return ModbusReadError(FailureReason.UNREACHABLE, f"no connection to {where}: {_why(error)}")

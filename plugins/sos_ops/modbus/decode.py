@@ -37,6 +37,8 @@ class Quality(StrEnum):
     """Outside the plausible range, towards safety: no value; what was read is the suspect value."""
     NOT_TEXT = "not_text"
     """The registers of a string hold no UTF-8 text: no reading."""
+    NOT_DECODABLE = "not_decodable"
+    """The map was mended later, and the registers where it has the point now were not read then: no value."""
 
 
 class Judged(NamedTuple):

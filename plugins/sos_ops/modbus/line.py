@@ -14,6 +14,9 @@ from sos_ops.modbus.failures import ModbusReadError
 
 PATIENT_S = 5.0
 """The slowest answer there is time for: asked of a line that has not answered yet, and when asking again."""
+PATIENT_AGAIN_S = 2 * PATIENT_S
+"""The same when asking again on a line that has not answered yet, if there is time: a converter may first have to
+finish requests that were given up, those of an earlier poll too."""
 BRIEF_S = 1.0
 """On a line whose pace is known, waited beyond four times its slowest answer."""
 CONNECT_S = 3.0
@@ -71,7 +74,8 @@ class Line:
         """
         left = self.left_s
         if self._slowest is None:
-            return min(BRIEF_S if brief else PATIENT_S, _SHARE_FOR_ONE_SILENCE * left)
+            longest = BRIEF_S if brief else PATIENT_AGAIN_S if again else PATIENT_S
+            return min(longest, _SHARE_FOR_ONE_SILENCE * left)
         most = PATIENT_S if again else min(PATIENT_S, BRIEF_S + 4 * self._slowest)
         fair = left / (others + 1) if others else _SHARE_FOR_ONE_SILENCE * left
         return min(most, left, max(fair, 2 * self._slowest + 0.1))

@@ -82,15 +82,22 @@ class Link(asyncio.Protocol):
         try:
             self._transport.write(frame)
             answer = cast(Answer, await waiter)
-            if self.fault is not None and self.fault.reason is FailureReason.MALFORMED:
-                raise self.fault  # more bytes than the answer came right after it: which of them were the answer?
+            self._refuse_surplus()
             return answer
+        except UnacceptableAnswerError:
+            self._refuse_surplus()
+            raise
         except asyncio.CancelledError:
             self.close()
             raise
         finally:
             limit.cancel()
             self._judge = self._waiter = None
+
+    def _refuse_surplus(self) -> None:
+        """More bytes than the answer, or the exception, came right after it: which of them were the answer?"""
+        if self.fault is not None and self.fault.reason is FailureReason.MALFORMED:
+            raise self.fault
 
     def close(self) -> None:
         """Close the connection, whatever is going on."""

@@ -1,8 +1,8 @@
-"""Decoding kept raw registers again, with the newest version of their map: how a wrong scale factor is mended."""
+"""Decoding kept raw registers again, with their device's map as it is now: how a wrong scale factor is mended."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 
@@ -22,6 +22,7 @@ from sos_ops.store.raw_registers import (
     compare_readings,
     count_raw_minutes,
     device_ids_named,
+    map_names_of,
     raw_minutes,
     replace_readings,
 )
@@ -60,12 +61,27 @@ class DecodeReport:
         """Readings of points that had none."""
         return sum(change.added for change in self.points.values())
 
+    @property
+    def lost(self) -> list[str]:
+        """Points of which readings stood, or ought to, that the maps as they are now do not give: a line each."""
+        no_values = "would be no values" if self.dry_run else "are no values now"
+        removed = "would be removed" if self.dry_run else "removed"
+        lines: list[str] = []
+        for change in sorted(self.points.values(), key=lambda c: c.point):
+            if change.not_decodable:
+                count = f"{change.not_decodable} readings {no_values}"
+                lines.append(f"{change.point}: cannot be decoded from what was read ({count})")
+            if change.removed:
+                lines.append(f"{change.point}: no longer in the map ({change.removed} readings {removed})")
+        return lines
+
     def lines(self) -> list[str]:
         """What was done, a line each; the points are for a table."""
         would = "would be " if self.dry_run else ""
         lines = [
             f"{self.device_minutes} device minutes with raw registers decoded with the newest maps: {self.changed} "
-            f"readings {would}replaced, {self.added} {would}added"
+            f"readings {would}replaced, {self.added} {would}added",
+            *self.lost,
         ]
         if self.dry_run or not self.minutes:
             return lines
@@ -87,9 +103,11 @@ def decode_again(
     dry_run: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> DecodeReport:
-    """Decodes the raw registers of minutes in [first, until] with the newest version of the map they were read with.
+    """Decodes the raw registers of minutes in [first, until] with the newest version of the map their device has now.
 
     Readings that differ are replaced, and kept as revisions with when and who; engines analyse those minutes again.
+    What came from registers where the map has the point no more does not stand: it becomes no value where the map has
+    the point elsewhere and nobody read that, and is removed where the map does not have the point.
     Each portion is a transaction of its own: ended half-way it can be started again; twice changes nothing.
 
     Args:
@@ -154,6 +172,8 @@ def _sum(before: PointChange | None, change: PointChange) -> PointChange:
         before.point,
         before.changed + change.changed,
         before.added + change.added,
+        before.not_decodable + change.not_decodable,
+        before.removed + change.removed,
         max(largest, default=None),
         before.before if before.before is not None else change.before,
         before.after if before.before is not None else change.after,
@@ -162,9 +182,10 @@ def _sum(before: PointChange | None, change: PointChange) -> PointChange:
 
 def _decode(connection: Connection, portion: Sequence[RawMinute]) -> list[DecodedMinute]:
     used = maps_by_id(connection, {raw.map_id for raw in portion})
-    newest = {name: newest_map(connection, name) for name in {its_map.name for its_map in used.values()}}
-    decoders = {name: _Decoder(stored) for name, stored in newest.items()}
-    return [decoders[used[raw.map_id].name].decode(raw) for raw in portion]
+    names = map_names_of(connection, {raw.device_id for raw in portion})
+    decoders = {name: _Decoder(newest_map(connection, name)) for name in set(names.values())}
+    known = {map_id: frozenset(point.name for point in its_map.points) for map_id, its_map in used.items()}
+    return [decoders[names[raw.device_id]].decode(raw, known[raw.map_id]) for raw in portion]
 
 
 _Found = tuple[Point, int, Callable[[Sequence[int], int], Judged]]
@@ -178,10 +199,19 @@ class _Decoder:
         self._stored = stored
         self._inside: dict[tuple[str, int, int], list[_Found]] = {}
 
-    def decode(self, raw: RawMinute) -> DecodedMinute:
-        """Every point whose registers lie in one of the blocks."""
+    def decode(self, raw: RawMinute, known: Collection[str]) -> DecodedMinute:
+        """Every point whose registers lie in one of the blocks, and which do not; `known` are those of the map then."""
         points = {point.point: point for block in raw.blocks for point in self._points(block)}
-        return DecodedMinute(raw.minute, raw.device_id, self._stored.map_id, tuple(points.values()))
+        missing = [point.name for point in self._stored.protocol_map.points if point.name not in points]
+        return DecodedMinute(
+            raw.minute,
+            raw.device_id,
+            self._stored.map_id,
+            tuple(points.values()),
+            undecodable=tuple(name for name in missing if name not in known),
+            unread=tuple(name for name in missing if name in known),
+            read_at=max(block.read_at for block in raw.blocks),
+        )
 
     def _points(self, block: RawBlock) -> Iterator[PointReading]:
         key = (block.function.value, block.start, len(block.registers))

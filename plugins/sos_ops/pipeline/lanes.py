@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sos_ops.modbus.failures import FailureReason
 from sos_ops.modbus.minute_budget import COMFORTABLE_S, QUICK_LANE_S, SLOW_LANE_S
+from sos_ops.modbus.poll import PollOutcome
 from sos_ops.store.gateways import Gateway, LaneChange
 from sos_ops.store.polling import Learnt, PollBatch, PolledDevice, PollingCatalogue
 from sos_ops.store.readings import DevicePoll
@@ -129,8 +130,9 @@ def _lane_changes(
 
 
 def _is_quick_again(polls: Sequence[DevicePoll]) -> bool:
+    """Only what was read tells how fast a line is: a silence or a refused connection may be short."""
     results = [poll.result for poll in polls]
-    if not results or any(result.unfinished for result in results):
+    if not results or any(r.unfinished or r.outcome is PollOutcome.FAILED for r in results):
         return False
     took = max(result.ended_at for result in results) - min(result.began_at for result in results)
     return took < QUICK_AGAIN

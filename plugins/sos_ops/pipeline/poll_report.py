@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sos_ops.modbus.decode import Quality
 from sos_ops.modbus.poll import PollOutcome, PollResult
+
+DOUBTFUL_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class DoubtfulDevice:
+    """How many values of one device were set aside, and how many count and are marked as implausible."""
+
+    device: str
+    set_aside: int
+    marked: int
+
+    def __str__(self) -> str:
+        counts = [(self.set_aside, "set aside"), (self.marked, "marked")]
+        return f"{self.device} ({', '.join(f'{number} {word}' for number, word in counts if number)})"
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,7 @@ class PollReport:
         kept: devices whose outcome is kept in the buffer.
         waiting: minutes that wait in the buffer for the database.
         drained: batches of earlier minutes that the database got from the buffer now.
+        doubtful: devices that gave values which were set aside or marked; without what they do not implement.
         problems: what a person should look at: files set aside, a buffer that cannot be written.
     """
 
@@ -43,6 +61,7 @@ class PollReport:
     kept: int = 0
     waiting: int = 0
     drained: int = 0
+    doubtful: tuple[DoubtfulDevice, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property
@@ -65,8 +84,16 @@ class PollReport:
             parts.append(f"{self.closed} missed device minutes closed")
         if self.unfinished:
             parts.append(f"left to the slow lane: {', '.join(self.unfinished)}")
+        if self.doubtful:
+            parts.append(self._doubts())
         parts += [f"partial: {line}" for line in self.partial] + [f"failed: {line}" for line in self.failed]
         return "; ".join([*parts, *self.problems])
+
+    def _doubts(self) -> str:
+        values = sum(one.set_aside + one.marked for one in self.doubtful)
+        more = len(self.doubtful) - DOUBTFUL_SHOWN
+        named = ", ".join(str(one) for one in self.doubtful[:DOUBTFUL_SHOWN])
+        return f"{values} values doubtful: {named}" + (f" and {more} devices more" if more > 0 else "")
 
     def _read(self) -> str:
         total = self.complete + len(self.partial) + len(self.failed) + len(self.unfinished)
@@ -79,3 +106,15 @@ class PollReport:
 def outcome_lines(results: Sequence[PollResult], outcome: PollOutcome) -> tuple[str, ...]:
     """`device: reason` for each of these results that has this outcome."""
     return tuple(f"{result.device}: {result.reason}" for result in results if result.outcome is outcome)
+
+
+def doubtful_devices(results: Sequence[PollResult]) -> tuple[DoubtfulDevice, ...]:
+    """The devices that gave values which were set aside, or count and are marked, with the most set aside first."""
+    found = []
+    for result in results:
+        quality = Counter(point.quality for point in result.points)
+        marked = quality[Quality.IMPLAUSIBLE_DANGEROUS]
+        set_aside = quality.total() - marked - quality[Quality.GOOD] - quality[Quality.NOT_IMPLEMENTED]
+        if set_aside or marked:
+            found.append(DoubtfulDevice(result.device, set_aside, marked))
+    return tuple(sorted(found, key=lambda one: (-one.set_aside, -one.marked, one.device)))

@@ -13,7 +13,7 @@ from sos_ops.errors import DatabaseUnavailableError, SosOpsError
 from sos_ops.modbus.poll import DeviceAddress, DeviceJob, PollOutcome, PollResult
 from sos_ops.modbus.reader import poll_devices
 from sos_ops.pipeline.lanes import POLL_WINDOW, DeviceRead, Lane, batch_of
-from sos_ops.pipeline.poll_report import PollReport, outcome_lines
+from sos_ops.pipeline.poll_report import PollReport, doubtful_devices, outcome_lines
 from sos_ops.store.clock import read_clock
 from sos_ops.store.connection import Connect
 from sos_ops.store.polling import PollBatch, PolledDevice, PollingCatalogue, read_catalogue, store_batch
@@ -78,7 +78,7 @@ class PollStep:
             late = (
                 f"the run began {(began - minute).total_seconds():.0f} s after the minute, too late to poll"
             )
-            read = [DeviceRead(entry, _failed(entry, began, began, late)) for entry in todo]
+            read = [DeviceRead(entry, _not_asked(entry, began, began, late)) for entry in todo]
         else:
             read = self._read(opened.catalogue, todo, minute, began)
         batch = batch_of(self._lane, minute, read, self._now())
@@ -94,6 +94,7 @@ class PollStep:
             complete=sum(result.outcome is PollOutcome.COMPLETE for result in results),
             partial=outcome_lines(results, PollOutcome.PARTIAL),
             failed=outcome_lines(results, PollOutcome.FAILED),
+            doubtful=doubtful_devices(results),
             already=len(mine) - len(todo),
             readings=stored.readings,
             closed=stored.closed,
@@ -142,7 +143,9 @@ class PollStep:
         assert self._setting is not None  # noqa: S101  # known since the step was opened
         left = self._setting.real_seconds((minute + self._lane.read_until - began).total_seconds())
         readable = [entry for entry in todo if entry.map_id is not None]
-        jobs = [_job(catalogue, entry, minute) for entry in readable]
+        if self._lane.waits:
+            readable = _troubled_last(readable, minute)
+        jobs = [_job(catalogue, entry, minute, may_be_brief=not self._lane.waits) for entry in readable]
         results = poll_devices(jobs, max(LEAST_DEADLINE_S, left), self._now) if jobs else []
         read = [
             DeviceRead(entry, DevicePoll(entry.device.device_id, entry.map_id, result))
@@ -151,7 +154,8 @@ class PollStep:
         unreadable = [entry for entry in todo if entry.map_id is None]
         now: Now = self._now
         return read + [
-            DeviceRead(entry, _failed(entry, began, now(), entry.problem or "no map")) for entry in unreadable
+            DeviceRead(entry, _not_asked(entry, began, now(), entry.problem or "no map"))
+            for entry in unreadable
         ]
 
     def _store(self, batch: PollBatch) -> _Stored:
@@ -214,14 +218,16 @@ class PollStep:
         )
 
 
-def _job(catalogue: PollingCatalogue, entry: PolledDevice, minute: datetime) -> DeviceJob:
+def _job(
+    catalogue: PollingCatalogue, entry: PolledDevice, minute: datetime, *, may_be_brief: bool
+) -> DeviceJob:
     assert entry.map_id is not None  # noqa: S101  # only such devices are read
     device = entry.device
     return DeviceJob(
         DeviceAddress(device.name, device.host, device.port, device.unit_id),
         catalogue.maps[entry.map_id],
         entry.quarantined,
-        troubled=_is_troubled(entry, minute),
+        troubled=may_be_brief and _is_troubled(entry, minute),
     )
 
 
@@ -231,6 +237,19 @@ def _is_troubled(entry: PolledDevice, minute: datetime) -> bool:
     return asked and minute - (entry.last_good or entry.device.created_at) > TROUBLED_AFTER
 
 
-def _failed(entry: PolledDevice, began: datetime, ended: datetime, reason: str) -> DevicePoll:
+def _troubled_last(entries: Sequence[PolledDevice], minute: datetime) -> list[PolledDevice]:
+    """A lane that waits for slow devices is brief with none: a slow one would be taken for a dead one.
+
+    Those that have been silent still come last, and every minute another one first among them: there may not be time
+    for all.
+    """
+    healthy = [entry for entry in entries if not _is_troubled(entry, minute)]
+    troubled = [entry for entry in entries if _is_troubled(entry, minute)]
+    first = int(minute.timestamp() // 60) % (len(troubled) or 1)
+    return healthy + troubled[first:] + troubled[:first]
+
+
+def _not_asked(entry: PolledDevice, began: datetime, ended: datetime, reason: str) -> DevicePoll:
+    """A failed poll of a device that nobody asked: it has no map, so that the minute is not held against it."""
     result = PollResult(entry.device.name, began, ended, PollOutcome.FAILED, None, reason, ())
-    return DevicePoll(entry.device.device_id, entry.map_id, result)
+    return DevicePoll(entry.device.device_id, None, result)

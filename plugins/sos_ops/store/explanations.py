@@ -8,14 +8,22 @@ from typing import Any
 
 from sos_ops.clock import both_zones
 from sos_ops.errors import UnknownNameError
+from sos_ops.modbus.decode import Quality
 from sos_ops.safety.as_of import Missing
 from sos_ops.safety.bands import Band
 from sos_ops.safety.combine import shares
 from sos_ops.safety.score import depth
 from sos_ops.store import sql
 from sos_ops.store.connection import Connection
+from sos_ops.store.doubtful import doubts, first_few
 from sos_ops.store.page import band_of_code, data_time
 from sos_ops.views import ExplainedTag, Explanation
+
+_NO_NUMBER = (Quality.IMPLAUSIBLE_SAFE, Quality.NOT_FINITE)
+"""What was read was set aside, so that there is no number to make a result of."""
+
+_SET_ASIDE_SHOWN = 4
+"""Of one device: a missing tag's line is to be read, not searched."""
 
 _MISSING = {"N": Missing.NONE, "S": Missing.STALE, "A": Missing.SET_ASIDE}
 
@@ -49,11 +57,13 @@ def explain(connection: Connection, set_id: int, minute: datetime | None = None)
         limiting,
         decided_at,
     ) = row
-    failed = [
+    troubles = [
         _failed_device(r)
         for r in connection.execute(sql.load("select_failed_polls"), {"site": site, "minute": at})
     ]
     rows = connection.execute(sql.load("select_explained_tags"), key).fetchall()
+    if any(row[10] for row in rows):
+        troubles += _devices_with_set_aside_readings(connection, site, at)
     return Explanation(
         set_id=set_id,
         minute=at,
@@ -67,7 +77,7 @@ def explain(connection: Connection, set_id: int, minute: datetime | None = None)
         decided_at=decided_at,
         warning_below=warning_below,
         critical_below=critical_below,
-        parts=_parts(rows, at, failed),
+        parts=_parts(rows, at, troubles),
         changes=(
             *(_change(r) for r in connection.execute(sql.load("select_revisions"), key)),
             *(_set_aside(r) for r in connection.execute(sql.load("select_set_aside"), key)),
@@ -80,17 +90,30 @@ def _failed_device(row: Sequence[Any]) -> str:
     return f"device {name}: {reason} (since {both_zones(since)})"
 
 
+def _devices_with_set_aside_readings(connection: Connection, site: str, minute: datetime) -> list[str]:
+    """Such readings have no value: a tag that is made of one has no result, although its device was read."""
+    found = connection.execute(sql.load("select_site_devices"), {"site": site, "minute": minute}).fetchall()
+    doubtful = doubts(connection, {device_id: minute for device_id, _ in found})
+    lines = []
+    for device_id, name in found:
+        readings = doubtful[device_id].readings if device_id in doubtful else ()
+        set_aside = [str(reading) for reading in readings if reading.quality in _NO_NUMBER]
+        if set_aside:
+            lines.append(f"device {name}: {first_few(set_aside, _SET_ASIDE_SHOWN)}")
+    return lines
+
+
 def _parts(
-    rows: Sequence[Sequence[Any]], minute: datetime, failed: Sequence[str]
+    rows: Sequence[Sequence[Any]], minute: datetime, troubles: Sequence[str]
 ) -> tuple[ExplainedTag, ...]:
     scores = [row[9] for row in rows]
     known = [f for f in scores if f is not None]
     # Shares are of the loss that is known: a missing tag's part of it nobody can tell.
     its_shares = iter(shares(known))
-    return tuple(_part(row, minute, failed, None if row[9] is None else next(its_shares)) for row in rows)
+    return tuple(_part(row, minute, troubles, None if row[9] is None else next(its_shares)) for row in rows)
 
 
-def _part(row: Sequence[Any], minute: datetime, failed: Sequence[str], share: float | None) -> ExplainedTag:
+def _part(row: Sequence[Any], minute: datetime, troubles: Sequence[str], share: float | None) -> ExplainedTag:
     (
         tag,
         unit,
@@ -126,11 +149,13 @@ def _part(row: Sequence[Any], minute: datetime, failed: Sequence[str], share: fl
         f=f,
         share=share,
         missing_reason=reason,
-        missing_detail=_detail(reason, age_s, max_age_s, failed) if decided else None,
+        missing_detail=_detail(reason, age_s, max_age_s, troubles) if decided else None,
     )
 
 
-def _detail(reason: Missing | None, age_s: float | None, max_age_s: int, failed: Sequence[str]) -> str | None:
+def _detail(
+    reason: Missing | None, age_s: float | None, max_age_s: int, troubles: Sequence[str]
+) -> str | None:
     if reason is None:
         return None
     if reason is Missing.NONE or age_s is None:
@@ -139,7 +164,7 @@ def _detail(reason: Missing | None, age_s: float | None, max_age_s: int, failed:
         first = f"the newest result was {age_s:.0f} s old, and counts for less than {max_age_s} s"
     else:
         first = "results of this time reached us, none was accepted"
-    return "; ".join([first, *failed])
+    return "; ".join([first, *troubles])
 
 
 def _set_aside(row: Sequence[Any]) -> str:

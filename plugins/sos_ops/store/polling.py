@@ -57,7 +57,7 @@ class PollingCatalogue:
 
     def after(self, batch: PollBatch) -> PollingCatalogue:
         """The catalogue as it will be once the batch is stored: what a poll goes by while the database is away."""
-        tried = {p.device_id for p in batch.polls}
+        tried = {p.device_id for p in batch.polls if p.map_id is not None}
         good = {p.device_id for p in batch.polls if p.result.outcome is not PollOutcome.FAILED}
         learnt = {learnt.device_id: learnt.changes for learnt in batch.learnt}
         slow = set(self.slow)

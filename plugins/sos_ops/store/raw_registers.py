@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from sos_ops.errors import UnknownNameError
+from sos_ops.modbus.decode import Quality
 from sos_ops.modbus.poll import PointReading, RawBlock
 from sos_ops.modbus.protocol_map import ReadFunction
 from sos_ops.store import sql
@@ -50,6 +51,12 @@ def device_ids_named(connection: Connection, name: str) -> tuple[int, ...]:
     if not ids:
         raise UnknownNameError(f"no device {name!r}: `sos-ops device list` shows those that are polled")
     return ids
+
+
+def map_names_of(connection: Connection, device_ids: Collection[int]) -> dict[int, str]:
+    """The name of the map that each of these devices has now, in use or retired."""
+    rows = connection.execute(sql.load("select_maps_of_devices"), {"device_ids": sorted(device_ids)})
+    return {int(row[0]): str(row[1]) for row in rows}
 
 
 def count_raw_minutes(connection: Connection, span: Span) -> int:
@@ -96,12 +103,27 @@ def _parameters(span: Span) -> dict[str, object]:
 
 
 class DecodedMinute(NamedTuple):
-    """A device's minute decoded again, with the map of that id."""
+    """A device's minute decoded again: each point of the map of that id is in one of the three.
+
+    Attributes:
+        minute: its minute.
+        device_id: its device.
+        map_id: the map it was decoded with.
+        points: those whose registers were read.
+        undecodable: those whose registers were not read, and that the map it was read with did not have: an engine
+            is to see that the device measures them and that there is no value.
+        unread: those whose registers were not read, and that the map it was read with had: what stands of them came
+            from other registers. Where nothing stands, the poll's outcome says already that they were not read.
+        read_at: when the last of its registers were read.
+    """
 
     minute: datetime
     device_id: int
     map_id: int
     points: tuple[PointReading, ...]
+    undecodable: tuple[str, ...]
+    unread: tuple[str, ...]
+    read_at: datetime
 
 
 @dataclass(frozen=True)
@@ -112,6 +134,8 @@ class PointChange:
         point: its name.
         changed: readings that differ.
         added: readings that there were none of.
+        not_decodable: readings that are no values now: their registers were not read.
+        removed: readings of a point that the map no longer has.
         largest: by how much a value changes at most; None where it is not a matter of numbers.
         before: the first that differs, as it stands.
         after: the same, decoded again.
@@ -120,6 +144,8 @@ class PointChange:
     point: str
     changed: int
     added: int
+    not_decodable: int
+    removed: int
     largest: float | None
     before: str | None
     after: str | None
@@ -128,14 +154,21 @@ class PointChange:
 def compare_readings(connection: Connection, decoded: Sequence[DecodedMinute]) -> list[PointChange]:
     """How these differ from the readings that stand, by point. They wait in the transaction for `replace_readings`."""
     names = {point.point for minute in decoded for point in minute.points}
+    names.update(name for minute in decoded for name in (*minute.undecodable, *minute.unread))
     ids = point_ids_of(connection, names)
     connection.execute(sql.load("create_staged_readings"))
     with connection.cursor() as cursor, cursor.copy(sql.load("copy_staged_readings_in")) as copy:
         for one in decoded:
             for p in one.points:
                 row = (ids[p.point], p.read_at, p.value, p.suspect_value, p.quality, storable_text(p.text))
-                copy.write_row((one.minute, one.device_id, *row, one.map_id))
-    rows = connection.execute(sql.load("compare_staged_readings"), _bounds(decoded))
+                copy.write_row((one.minute, one.device_id, *row, one.map_id, False))
+            for missing, only_over_standing in ((one.undecodable, False), (one.unread, True)):
+                for name in missing:
+                    row = (ids[name], one.read_at, None, None, Quality.NOT_DECODABLE, None)
+                    copy.write_row((one.minute, one.device_id, *row, one.map_id, only_over_standing))
+    bounds = _bounds(decoded)
+    connection.execute(sql.load("complete_staged_readings"), bounds)
+    rows = connection.execute(sql.load("compare_staged_readings"), bounds)
     return [PointChange(*row) for row in rows]
 
 

@@ -21,7 +21,7 @@ NOT_POLLED = "no run polled this minute"
 
 @dataclass(frozen=True)
 class DevicePoll:
-    """The outcome of one device's minute, ready to be stored; `map_id` is None where there was no map to read with."""
+    """The outcome of one device's minute, ready to be stored; `map_id` is None where the device was not asked."""
 
     device_id: int
     map_id: int | None

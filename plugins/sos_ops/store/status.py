@@ -12,6 +12,7 @@ from sos_ops.safety.score import depth
 from sos_ops.store import sql
 from sos_ops.store.clock import now, read_clock
 from sos_ops.store.connection import Connection
+from sos_ops.store.doubtful import DoubtfulReading, Doubts, doubts
 from sos_ops.store.gateways import slow_gateways
 from sos_ops.store.page import data_time, sets, tag_views
 from sos_ops.store.quarantine import quarantined_registers
@@ -41,7 +42,10 @@ class SlowGateway:
 
 @dataclass(frozen=True)
 class DeviceStatus:
-    """A device and its newest poll; None where it was never polled."""
+    """A device and its newest poll; None where it was never polled.
+
+    `doubtful` is what of its last readings (those of `last_good`) is set aside, or counts and is marked.
+    """
 
     name: str
     site: str
@@ -50,6 +54,8 @@ class DeviceStatus:
     reason: str | None
     last_good: datetime | None
     quarantined: tuple[QuarantinedStatus, ...] = ()
+    doubtful: tuple[DoubtfulReading, ...] = ()
+    not_implemented: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,21 @@ def read_status(connection: Connection) -> PlatformStatus:
     """The platform's state now, sets worst first."""
     rows = connection.execute(sql.load("select_device_status")).fetchall()
     quarantined = quarantined_registers(connection)
+    doubted = doubts(connection, {row[0]: row[6] for row in rows if row[6] is not None})
     return PlatformStatus(
         at=now(connection),
         newest_decided=data_time(connection),
         devices=tuple(
             DeviceStatus(
-                name, site, minute, outcome, reason, good, _in_quarantine(quarantined.get(device_id, ()))
+                name,
+                site,
+                minute,
+                outcome,
+                reason,
+                good,
+                _in_quarantine(quarantined.get(device_id, ())),
+                doubted.get(device_id, Doubts()).readings,
+                doubted.get(device_id, Doubts()).not_implemented,
             )
             for device_id, name, site, minute, outcome, reason, good in rows
         ),

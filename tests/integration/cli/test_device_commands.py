@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from sos_ops.engines.limits import RULES, LimitEngine, tag_name
 from sos_ops.modbus.poll import QuarantineChange
 from sos_ops.modbus.protocol_map import ReadFunction, RegisterRange
 from sos_ops.pipeline.poll import poll_minute
 from sos_ops.settings import Settings
+from sos_ops.store.catalogue import add_partner, add_tag, partner_names
 from sos_ops.store.devices import add_device, device_named
 from sos_ops.store.gateways import Gateway, LaneChange, record_lane
 from sos_ops.store.quarantine import record_changes
@@ -30,7 +32,7 @@ description: the room's climate station
 read_function: holding
 addressing: zero_based
 points:
-  - {{name: room_temperature, address: {address}, type: s16, scale: 0.1, unit: °C}}
+  - {{name: {point}, address: {address}, type: s16, scale: 0.1, unit: °C}}
 """
 
 
@@ -40,9 +42,9 @@ def plant(database: Database) -> Database:
     return database
 
 
-def write_map(folder: Path, *, version: int = 1, address: int = 10) -> str:
+def write_map(folder: Path, *, version: int = 1, address: int = 10, point: str = "room_temperature") -> str:
     path = folder / "climate.yaml"
-    path.write_text(MAP.format(version=version, address=address), encoding="utf-8")
+    path.write_text(MAP.format(version=version, address=address, point=point), encoding="utf-8")
     return str(path)
 
 
@@ -56,6 +58,15 @@ def listed(folder: Path, database: Database, **extra: str) -> list[dict[str, Any
 def add(folder: Path, database: Database, name: str, *arguments: str) -> None:
     done = run(folder, database, "device", "add", name, "--map", "keti_bank", *arguments)
     assert done.returncode == 0, done.stderr
+
+
+def limit_tags(database: Database, site: str) -> None:
+    """The tags of the limit analyses at the site."""
+    with database.connect() as connection:
+        if LimitEngine.partner not in partner_names(connection):
+            add_partner(connection, LimitEngine.partner)
+        for rule in RULES:
+            add_tag(connection, tag_name(site, rule.name), partner=LimitEngine.partner, limits=rule.limits)
 
 
 def words(text: str) -> str:
@@ -114,6 +125,12 @@ def test_the_map_keeps_who_stored_it(plant: Database, tmp_path: Path) -> None:
         (["add", "rack-2", "--host", "10.0.0.5:502", "--map", "keti_bank"], "give the TCP port with --port"),
         (["add", "rack-2", "--host", "a b", "--map", "keti_bank"], "is no host: give a name or an address"),
         (["add", "rack-2", "--host", "", "--map", "keti_bank"], "is no host"),
+        (["add", "rack-2", "--host", "a..b", "--map", "keti_bank"], "'a..b' is no host: give a name"),
+        (["add", "rack-2", "--host", ".b", "--map", "keti_bank"], "'.b' is no host"),
+        (["add", "rack-2", "--host", "10.0.0.256", "--map", "keti_bank"], "'10.0.0.256' is no host"),
+        (["add", "rack-2", "--host", "a." * 127 + "bc", "--map", "keti_bank"], "is no host"),
+        (["set", "rack-1", "--host", "a..b"], "'a..b' is no host: give a name"),
+        (["add", "rack-2", "--host", "10.0.0.5", "--map", "keti_bank"], "device rack-1 is at 10.0.0.5 port 502 unit 1"),
         (["add", "rack-2", "--host", "h", "--port", "0", "--map", "keti_bank"], "greater than or equal to 1"),
         (["add", "rack-2", "--host", "h", "--unit", "256", "--map", "keti_bank"], "less than or equal to 255"),
         (["add", "rack 2", "--host", "h", "--map", "keti_bank"], "'rack 2' is no device name: use letters"),
@@ -153,6 +170,114 @@ def test_only_what_is_given_changes(plant: Database, tmp_path: Path) -> None:
     assert "device rack-1: 10.0.0.9:1502 unit 3, map keti_bank" in done.stdout
     (row,) = listed(tmp_path, plant)
     assert (row["host"], row["port"], row["unit_id"]) == ("10.0.0.9", 1502, 3)
+
+
+def test_adding_says_the_site_and_the_tags_that_the_device_feeds(plant: Database, tmp_path: Path) -> None:
+    limit_tags(plant, "testbed")
+    done = run(tmp_path, plant, "device", "add", "rack-1", "--host", "10.0.0.5", "--map", "keti_bank")
+    assert "site testbed" in done.stdout
+    assert "rack-1 feeds over_temp, under_temp, over_voltage, under_voltage" in done.stdout
+    assert "warning" not in done.stdout
+    assert "all 4" in run(tmp_path, plant, "device", "list").stdout
+    assert len(listed(tmp_path, plant)[0]["feeds"]["tags"]) == 4
+
+
+def test_a_device_that_the_analyses_do_not_see_is_warned_of_at_adding_and_in_the_list(
+    plant: Database, tmp_path: Path
+) -> None:
+    limit_tags(plant, "testbed")
+    path = write_map(tmp_path, point="max_cell_temperature")
+    done = run(tmp_path, plant, "device", "add", "climate-1", "--host", "10.0.0.6", "--map", path)
+    assert (
+        "warning: climate-1 feeds over_temp; under_temp, over_voltage, under_voltage: the map has no "
+        "min_cell_temperature, max_cell_voltage, min_cell_voltage" in words(done.stdout)
+    )
+    (row,) = listed(tmp_path, plant)
+    assert row["feeds"]["tags"] == ["over_temp"]
+    assert ["over_voltage", "max_cell_voltage"] in row["feeds"]["lacking"]
+    assert "1 of 4:" in words(run(tmp_path, plant, "device", "list").stdout)
+    path = write_map(tmp_path, version=2)
+    done = run(tmp_path, plant, "device", "set", "climate-1", "--map", path)
+    assert "warning: climate-1 feeds no tag; over_temp, under_temp" in words(done.stdout)
+    assert "no other device feeds over_temp: these tags turn unknown" in words(done.stdout)
+    assert "no tag" in words(run(tmp_path, plant, "device", "list").stdout)
+
+
+def test_a_tag_that_nobody_added_is_not_fed(plant: Database, tmp_path: Path) -> None:
+    limit_tags(plant, "testbed")
+    arguments = ("rack-1", "--host", "10.0.0.5", "--map", "keti_bank", "--site", "busan")
+    done = run(tmp_path, plant, "device", "add", *arguments)
+    assert "warning: rack-1 feeds no tag; busan/over_temp, busan/under_temp" in words(done.stdout)
+    assert "no such tag yet, see sos-ops tag add" in words(done.stdout)
+
+
+def test_retiring_says_who_alone_decides_from_now_on(plant: Database, tmp_path: Path) -> None:
+    limit_tags(plant, "testbed")
+    add(tmp_path, plant, "demo-rack", "--host", "10.0.0.4")
+    add(tmp_path, plant, "rack-1", "--host", "10.0.0.5")
+    path = write_map(tmp_path, point="max_cell_temperature")
+    run(tmp_path, plant, "device", "add", "climate-1", "--host", "10.0.0.6", "--map", path)
+    said = words(run(tmp_path, plant, "device", "retire", "rack-1").stdout)
+    assert "from now on demo-rack, climate-1 decide over_temp" in said.replace(
+        "climate-1, demo-rack", "demo-rack, climate-1"
+    )
+    assert "from now on demo-rack alone decides under_temp, over_voltage, under_voltage" in said
+    assert "unknown" not in said
+    said = words(run(tmp_path, plant, "device", "retire", "climate-1").stdout)
+    assert said == "device climate-1 retired: from now on demo-rack alone decides over_temp"
+    said = words(run(tmp_path, plant, "device", "retire", "demo-rack").stdout)
+    assert said.endswith("tags turn unknown when their max_age is over")
+
+
+def test_a_device_moved_to_another_site_leaves_its_tags_and_it_is_said(
+    plant: Database, tmp_path: Path
+) -> None:
+    limit_tags(plant, "testbed")
+    limit_tags(plant, "busan")
+    add(tmp_path, plant, "demo-rack", "--host", "10.0.0.4")
+    add(tmp_path, plant, "rack-1", "--host", "10.0.0.5")
+    said = words(run(tmp_path, plant, "device", "set", "rack-1", "--site", "busan").stdout)
+    assert "rack-1 feeds busan/over_temp" in said
+    assert "warning: from now on demo-rack alone decides over_temp, under_temp" in said
+
+
+def test_another_name_of_the_same_gateway_is_refused(plant: Database, tmp_path: Path) -> None:
+    add(tmp_path, plant, "rack-1", "--host", "127.0.0.1", "--port", "1502")
+    arguments = ("rack-2", "--map", "keti_bank", "--host", "localhost", "--unit", "2")
+    done = run(tmp_path, plant, "device", "add", *arguments, "--port", "1502")
+    assert done.returncode == 1
+    assert "use the same name, --host 127.0.0.1" in words(done.stderr)
+    assert run(tmp_path, plant, "device", "add", *arguments, "--port", "1503").returncode == 0
+    done = run(tmp_path, plant, "device", "set", "rack-2", "--port", "1502")
+    assert "use the same name, --host 127.0.0.1" in words(done.stderr)
+    done = run(tmp_path, plant, "device", "set", "rack-2", "--host", "127.0.0.1", "--port", "1502")
+    assert done.returncode == 0, done.stderr
+    done = run(tmp_path, plant, "device", "set", "rack-2", "--unit", "1")
+    assert "device rack-1 is at 127.0.0.1 port 1502 unit 1 already" in words(done.stderr)
+
+
+def test_a_host_that_cannot_be_looked_up_is_no_error(plant: Database, tmp_path: Path) -> None:
+    add(tmp_path, plant, "rack-1", "--host", "one.invalid")
+    add(tmp_path, plant, "rack-2", "--host", "two.invalid")
+    assert len(listed(tmp_path, plant)) == 2
+
+
+def test_a_newer_map_names_every_device_that_it_reads_and_an_older_one_is_refused(
+    plant: Database, tmp_path: Path
+) -> None:
+    for name, host in (("climate-1", "10.0.0.6"), ("climate-2", "10.0.0.7")):
+        run(tmp_path, plant, "device", "add", name, "--host", host, "--map", write_map(tmp_path))
+    path = write_map(tmp_path, version=2, address=11)
+    done = run(tmp_path, plant, "device", "set", "climate-1", "--map", path)
+    assert "map climate version 2 now reads climate-2 too" in words(done.stdout)
+    done = run(tmp_path, plant, "device", "set", "climate-1", "--map", path)
+    assert "too" not in words(done.stdout)
+    done = run(tmp_path, plant, "device", "set", "climate-1", "--map", write_map(tmp_path))
+    assert done.returncode == 1
+    assert "version 1 is older than version 2, which is stored and counts: raise the version to 3" in words(
+        done.stderr
+    )
+    assert listed(tmp_path, plant)[0]["map_version"] == 2
 
 
 def test_a_retired_device_is_gone_and_its_name_is_free(plant: Database, tmp_path: Path) -> None:

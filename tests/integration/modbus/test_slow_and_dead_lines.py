@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
 import time
@@ -11,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sos_ops.clock import system_now
-from sos_ops.modbus import gateway
+from sos_ops.modbus import gateway, line
 from sos_ops.modbus.failures import FailureReason
 from sos_ops.modbus.poll import DeviceAddress, DeviceJob, PollOutcome, PollResult
 from sos_ops.modbus.protocol_map import ProtocolMap
@@ -109,6 +110,29 @@ def test_a_slow_line_loses_no_answer() -> None:
         results = poll_devices(jobs(server.port, range(1, 4)), 17, system_now)
     assert {r.outcome for r in results} == {PollOutcome.COMPLETE}
     assert server.connections == 1
+
+
+def test_a_converter_still_busy_with_a_request_that_was_cut_off_does_not_make_its_device_dead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "PATIENT_S", 1.0)
+    monkeypatch.setattr(line, "PATIENT_AGAIN_S", 2.0)
+    one_at_a_time = asyncio.Lock()
+
+    async def bus() -> None:
+        async with one_at_a_time:
+            await asyncio.sleep(0.9)
+
+    async def converter(exchange: Exchange) -> None:
+        await asyncio.shield(asyncio.create_task(bus()))  # goes on although the asker hung up
+        await faults.honest(exchange)
+
+    with FaultyModbusServer(then=converter) as server:
+        one_block = jobs(server.port, [1], map_of(100))
+        (cut_off,) = poll_devices(one_block, 0.1, system_now)
+        (result,) = poll_devices(one_block, 10, system_now)
+    assert (cut_off.outcome, result.outcome) == (PollOutcome.FAILED, PollOutcome.COMPLETE)
+    assert_every_value_is_its_own([result])
 
 
 def test_one_slow_unit_behind_a_fast_gateway_is_waited_for_after_the_others() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from unittest.mock import Mock
 
 import pytest
 
 from sos_ops.errors import InvalidConfigurationError
+from sos_ops.modbus.answer import ReadRequest, UnacceptableAnswerError, judge_answer
 from sos_ops.modbus.client import StrictModbusClient
 from sos_ops.modbus.failures import FailureReason, ModbusReadError
+from sos_ops.modbus.link import Link, frame_of
 from sos_ops.modbus.protocol_map import ReadFunction
 from tests.support import faulty_modbus as faults
 from tests.support.faulty_modbus import LOOPBACK, FaultyModbusServer, register_value
@@ -153,6 +157,33 @@ def test_an_unknown_host_name_says_so() -> None:
     with pytest.raises(ModbusReadError, match=r"host name no-such-gateway.invalid is not known") as raised:
         asyncio.run(connect())
     assert raised.value.reason is FailureReason.UNREACHABLE
+
+
+@pytest.mark.parametrize("name", ["a..b", "x" * 64 + ".example"])
+def test_a_host_name_that_cannot_be_looked_up_at_all_is_not_known(name: str) -> None:
+    async def connect() -> None:
+        async with StrictModbusClient(name, 502, connect_timeout=20):
+            pass
+
+    with pytest.raises(ModbusReadError, match=f"host name {name} is not known") as raised:
+        asyncio.run(connect())
+    assert raised.value.reason is FailureReason.UNREACHABLE
+
+
+def test_bytes_right_behind_an_exception_answer_make_it_unbelievable_too() -> None:
+    async def exchange() -> None:
+        link = Link()
+        link.connection_made(Mock(spec=asyncio.Transport))
+        request = ReadRequest(7, 1, 4, 100, 2)
+        asked = asyncio.create_task(link.exchange(frame_of(request), partial(judge_answer, request), 5))
+        await asyncio.sleep(0)
+        link.data_received(bytes.fromhex("000700000003018402"))
+        link.data_received(b"\x00")
+        with pytest.raises(UnacceptableAnswerError) as raised:
+            await asked
+        assert raised.value.reason is FailureReason.MALFORMED
+
+    asyncio.run(exchange())
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10) -> None:

@@ -15,7 +15,7 @@ from sos_ops.pipeline.analyse import analyse_new_readings
 from sos_ops.pipeline.decode_again import DecodeReport, decode_again
 from sos_ops.pipeline.keep_house import drop_old_raw_registers
 from sos_ops.store import raw_registers
-from sos_ops.store.devices import add_device
+from sos_ops.store.devices import add_device, change_device
 from sos_ops.store.maps import save_map
 from sos_ops.store.polling import store_batch
 from sos_ops.store.readings import DevicePoll
@@ -195,7 +195,109 @@ def test_a_point_that_the_old_map_did_not_know_is_added(plant: Database) -> None
         save_map(connection, small_map(version=2, points=[*points, extra]))
     report = decode(plant)
     assert (report.changed, report.added) == (0, 10)
-    assert readings(plant)[0] == {**WRONG, "spread": 460 * 65536 + 212}
+    assert readings(plant)[0] == {
+        "max_cell_voltage": 3.98,
+        "min_cell_voltage": 3.9,
+        "spread": 460 * 65536 + 212,
+    }
+
+
+def with_point(
+    new_name: str, old_name: str = "max_cell_temperature", **fields: object
+) -> list[dict[str, object]]:
+    """The points of the wrong map, this one changed."""
+    points = [p.model_dump(mode="json", exclude_defaults=True) for p in small_map(scale="0.01").points]
+    return [{**p, "name": new_name, **fields} if p["name"] == old_name else p for p in points]
+
+
+def save(plant: Database, points: list[dict[str, object]], **fields: object) -> None:
+    with plant.connect() as connection:
+        save_map(connection, small_map(**{"version": 2, "points": points, **fields}))  # type: ignore[arg-type]
+
+
+def revisions(plant: Database) -> list[tuple[object, ...]]:
+    return plant.rows(
+        "select p.name, r.value, r.quality, r.map_id, count(*) from sos_ops.reading_revision as r "
+        "join sos_ops.point as p using (point_id) group by 1, 2, 3, 4 order by 1"
+    )
+
+
+def standing(plant: Database, point: str) -> list[tuple[object, ...]]:
+    return plant.rows(
+        "select r.value, r.quality, count(*) from sos_ops.reading as r join sos_ops.point as p using (point_id) "
+        "where p.name = %s group by 1, 2",
+        point,
+    )
+
+
+def test_a_point_moved_to_registers_that_nobody_read_has_no_value_any_more(plant: Database) -> None:
+    save(plant, with_point("max_cell_temperature", address=46))
+    dry = decode(plant, dry_run=True)
+    assert standing(plant, "max_cell_temperature") == [(4.6, "good", 10)]
+    report = decode(plant)
+    assert dry.points == report.points
+    assert standing(plant, "max_cell_temperature") == [(None, "not_decodable", 10)]
+    assert revisions(plant) == [("max_cell_temperature", 4.6, "good", 2, 10)]
+    assert (report.changed, report.added, report.minutes) == (0, 0, 5)
+    line = "max_cell_temperature: cannot be decoded from what was read (10 readings are no values now)"
+    assert line in report.lines()
+    assert any("10 readings would be no values)" in line for line in dry.lines())
+    tags = plant.rows("select distinct tag from sos_ops.result join sos_ops.tag using (tag_id) order by 1")
+    assert ("over_temp",) not in tags
+    assert ("under_temp",) in tags
+
+
+def test_readings_of_a_point_that_the_map_no_longer_has_are_removed(plant: Database) -> None:
+    save(plant, with_point("max_cell_temp"))
+    report = decode(plant)
+    assert standing(plant, "max_cell_temperature") == []
+    assert standing(plant, "max_cell_temp") == [(4.6, "good", 10)]
+    assert revisions(plant) == [("max_cell_temperature", 4.6, "good", 2, 10)]
+    assert "max_cell_temperature: no longer in the map (10 readings removed)" in report.lines()
+
+
+def test_a_point_renamed_to_registers_that_nobody_read_is_not_taken_for_one_the_device_does_not_measure(
+    plant: Database,
+) -> None:
+    with plant.connect() as connection:
+        save_map(connection, small_map(version=2, points=with_point("misnamed")))
+        save_map(connection, small_map(version=3, points=with_point("over", address=46)))
+    report = decode(plant)
+    assert standing(plant, "over") == [(None, "not_decodable", 10)]
+    assert report.points["over"].not_decodable == report.points["max_cell_temperature"].removed == 10
+
+
+def test_what_is_superseded_stays_so_however_often_it_is_decoded(plant: Database) -> None:
+    save(
+        plant,
+        [*with_point("max_cell_temperature", address=46)[:3], {"name": "soc", "address": 90, "type": "s16"}],
+    )
+    first = decode(plant)
+    assert {name: (c.not_decodable, c.removed) for name, c in first.points.items()} == {
+        "max_cell_temperature": (10, 0),
+        "min_cell_temperature": (0, 10),
+        "soc": (10, 0),
+    }
+    before = revisions(plant)
+    again = decode(plant)
+    assert (again.points, again.minutes) == ({}, 0)
+    assert before == revisions(plant)
+
+
+def test_a_map_none_of_whose_registers_were_read_leaves_no_value_standing(plant: Database) -> None:
+    save(plant, [{"name": "max_cell_voltage", "address": 200, "type": "s16"}])
+    decode(plant)
+    assert plant.rows("select distinct value, quality from sos_ops.reading") == [(None, "not_decodable")]
+
+
+def test_a_device_moved_to_another_map_is_decoded_with_that_one(plant: Database) -> None:
+    with plant.connect() as connection:
+        save_map(connection, small_map("other"))
+        change_device(connection, "rack-1", protocol_map="other")
+    report = decode(plant)
+    assert readings(plant, 1) == [RIGHT] * 5
+    assert readings(plant, 2) == [WRONG] * 5
+    assert report.changed == 10
 
 
 def test_a_device_that_never_was_and_a_span_the_wrong_way_round_are_refused(plant: Database) -> None:

@@ -20,8 +20,9 @@ from sos_ops.pipeline.poll_report import PollReport
 from sos_ops.safety.score import Limits
 from sos_ops.settings import Settings
 from sos_ops.store.devices import add_device
+from sos_ops.store.gateways import LaneChange
 from sos_ops.store.maps import save_map
-from sos_ops.store.polling import store_batch
+from sos_ops.store.polling import PollBatch, read_catalogue, store_batch
 from tests.support import faulty_modbus as faults
 from tests.support.batches import batch, poll_of
 from tests.support.database import Database
@@ -51,10 +52,13 @@ class Line:
 
     def __init__(self, temperature: int) -> None:
         self.slow = True
+        self.dead = False
         registers = {5: 3980, 6: 3900, 7: temperature, 8: 212}
         self.server = FaultyModbusServer(choose=self._choose, value_of=lambda _, a: registers.get(a, 100))
 
     def _choose(self, _request: Request) -> Fault:
+        if self.dead:
+            return faults.hang_up
         return faults.late(SLOW_ANSWER_S) if self.slow else faults.honest
 
 
@@ -75,10 +79,11 @@ def servers() -> Iterator[ExitStack]:
         yield stack
 
 
-def place(plant: Database, name: str, port: int) -> None:
+def place(plant: Database, name: str, port: int, unit_id: int = 1) -> None:
     with plant.connect() as connection:
         add_device(
-            connection, name=name, site="testbed", host="127.0.0.1", port=port, unit_id=1, protocol_map="eleven_blocks"
+            connection, name=name, site="testbed", host="127.0.0.1", port=port, unit_id=unit_id,
+            protocol_map="eleven_blocks",
         )  # fmt: skip
 
 
@@ -189,6 +194,57 @@ def test_a_slow_lane_that_begins_too_late_reads_nothing_and_says_so(plant: Datab
     assert line == "slow: the run began 40 s after the minute, too late to poll"
     assert len(slow.server.requests) == asked
     assert polls(plant) == [("slow", at(10), "failed")]
+
+
+def test_minutes_in_which_a_run_began_too_late_are_not_held_against_a_device(
+    plant: Database, quick: Line
+) -> None:
+    for minute in range(10, 15):
+        poll_at(plant, at(minute, 40))
+        poll_at(plant, at(minute, 50))
+    assert quick.server.requests == []
+    assert polls(plant) == [("quick", at(minute), "failed") for minute in range(10, 15)]
+    with plant.connect() as connection:
+        catalogue = read_catalogue(connection, at(15))
+        assert broken_invariants(connection) == {}
+    (entry,) = catalogue.devices
+    assert entry.last_tried is None
+    late = poll_of(entry.device.device_id, at(15), None, map_id=None, device="quick")
+    asked = poll_of(entry.device.device_id, at(15), None, map_id=entry.map_id, device="quick")
+    assert catalogue.after(batch(at(15), late)).devices[0].last_tried is None
+    assert catalogue.after(batch(at(15), asked)).devices[0].last_tried == at(15)
+
+
+def test_the_slow_lane_asks_a_long_silent_device_last_but_not_briefly(
+    plant: Database, servers: ExitStack
+) -> None:
+    def choose(request: Request) -> Fault:
+        of_it = [r for r in server.requests if r.unit_id == 1]
+        return faults.silent if request.unit_id == 1 and len(of_it) == 1 else faults.honest
+
+    server = servers.enter_context(FaultyModbusServer(choose=choose))
+    place(plant, "silent", server.port, unit_id=1)
+    place(plant, "well", server.port, unit_id=2)
+    with plant.connect() as connection:
+        silent, well = sorted(read_catalogue(connection, at(10)).devices, key=lambda e: e.device.name)
+        slow = LaneChange(silent.gateway, slow=True, at=at(10))
+        for minute in range(10, 16):
+            of_silent = poll_of(
+                silent.device.device_id, at(minute), None, map_id=silent.map_id, device="silent"
+            )
+            of_well = poll_of(well.device.device_id, at(minute), {"far_1": 1.0}, map_id=well.map_id)
+            store_batch(connection, PollBatch(at(minute), (of_silent, of_well), lanes=(slow,)))
+    assert poll_slow_at(plant, at(16, 18)).complete == 2
+    assert [r.unit_id for r in server.requests] == [2] * 11 + [1] * 12
+
+
+def test_a_gateway_whose_device_fails_does_not_return_to_the_quick_lane(plant: Database, slow: Line) -> None:
+    poll_at(plant, at(10, 2))
+    slow.dead = True
+    assert len(poll_slow_at(plant, at(10, 18)).failed) == 1
+    asked = len(slow.server.requests)
+    assert poll_at(plant, at(11, 2)).slow_gateways == 1
+    assert len(slow.server.requests) == asked
 
 
 def test_what_the_slow_lane_cannot_finish_is_stored_as_far_as_it_was_read(

@@ -264,7 +264,8 @@ def test_an_unlikely_value_is_kept_when_it_points_to_danger_and_set_aside_when_i
         FaultyModbusServer(value_of=lambda _unit, address: unlikely.get(address, 100))
     )
     connect_device(plant, server.port)
-    poll_at(plant, at(10, 2))
+    report = poll_at(plant, at(10, 2))
+    assert report.line().endswith("2 values doubtful: rack-1 (1 set aside, 1 marked)")
     stored = {
         name: (value, suspect)
         for name, value, suspect in plant.rows(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sos_ops.engines.interface import PENDING, Analysis, Engine, Withheld
-from sos_ops.engines.limits import RULES, LimitEngine, tag_name
+from sos_ops.engines.limits import RULES, LimitEngine, fed_by, tag_name
 from sos_ops.safety.score import Limits
 from sos_ops.store.readings import READING_COLUMNS
 
@@ -179,3 +179,14 @@ def test_a_device_still_being_read_holds_only_what_it_measures() -> None:
     hot = pd.DataFrame([(*temperature("a", 46.0), "good", MINUTE)], columns=READING_COLUMNS)
     analysis = LimitEngine().analyse(pd.concat([hot, still_being_read("meter", "current")]), LIMITS)
     assert found(analysis) == {(MINUTE, "over_temp"): 46.0}
+
+
+def test_a_device_feeds_the_tags_whose_points_it_has_by_name_and_no_other() -> None:
+    fed = fed_by({"max_cell_temperature", "min_cell_temperature", "max_cell_volt"}, "busan")
+    assert fed.tags == ("busan/over_temp", "busan/under_temp")
+    assert fed.lacking == (
+        ("busan/over_voltage", "max_cell_voltage"),
+        ("busan/under_voltage", "min_cell_voltage"),
+    )
+    assert fed_by(set(), "testbed").tags == ()
+    assert fed_by({rule.point for rule in RULES}, "testbed").lacking == ()
