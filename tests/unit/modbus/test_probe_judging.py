@@ -100,12 +100,12 @@ def test_one_implausible_sensor_does_not_make_addresses_off_by_one() -> None:
 
 def test_a_plan_that_does_not_fit_the_minute_is_wrong_and_one_of_the_slow_lane_worth_a_look() -> None:
     severities = {}
-    for seconds in (16.0, 30.0, 51.0):
+    for seconds in (14.0, 30.0, 51.0):
         found = [
             one for one in judged([registers(NORMAL)], seconds=(seconds,)).findings if one.kind == "slow_plan"
         ]
         severities[seconds] = [one.severity for one in found]
-    assert severities == {16.0: [], 30.0: [Severity.LOOK], 51.0: [Severity.WRONG]}
+    assert severities == {14.0: [], 30.0: [Severity.LOOK], 51.0: [Severity.WRONG]}
 
 
 def test_the_pauses_the_map_asks_for_count() -> None:
