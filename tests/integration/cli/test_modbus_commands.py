@@ -195,7 +195,11 @@ def test_a_simulated_device_is_probed_well_and_ends_at_sigint(tmp_path: Path) ->
             tmp_path, "probe", "127.0.0.1", "demo_rack", "--port", str(port), "--unit", "3", "--pause", "0"
         )
         process.send_signal(signal.SIGINT)
-        printed, errors = process.communicate(timeout=DEADLINE_S)
+        process.wait(timeout=DEADLINE_S)
+        # Not communicate(): it reads the bare pipe and loses what readline() has already taken from it.
+        assert process.stdout is not None
+        assert process.stderr is not None
+        printed, errors = process.stdout.read(), process.stderr.read()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "14 of 14 points read in 3 samples of 2 requests" in done.stdout
     assert re.search(r"max_cell_temperature +│ 7 input +│ 51.5 °C", done.stdout), done.stdout
