@@ -37,7 +37,8 @@ LABEL org.opencontainers.image.title="State of Safety" \
 # The number is fixed, because volumes remember it.
 RUN groupadd --gid 10001 sos \
     && useradd --uid 10001 --gid 10001 --home-dir /var/lib/sos --no-create-home --shell /usr/sbin/nologin sos \
-    && install --directory --owner sos --group sos --mode 0711 /var/lib/sos
+    && install --directory --owner sos --group sos --mode 0711 /var/lib/sos \
+    && install --directory --owner sos --group sos --mode 0755 /var/lib/sos/data-docs
 
 # It belongs to root: no program can change its own code.
 COPY --from=build /opt/sos /opt/sos

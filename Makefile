@@ -26,7 +26,8 @@ up: setup ## install if need be, and run everything in the foreground; Ctrl-C en
 setup: $(RUNTIME) ## only install, into .venv
 
 test: $(DEV) browser ## run every test against real parts
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest tests/unit tests/integration tests/dags -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 lint: $(DEV) ## check style and format
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import many_sets, minute_latency, polling
+from bench import importing, many_sets, minute_latency, polling, validation
 from bench.figure import Figure, print_table, write_json
 
 LATEST = Path(__file__).parent / "latest.json"
@@ -23,6 +23,8 @@ class Row(StrEnum):
     SETS = "sets"
     POLLING = "polling"
     LATENCY = "latency"
+    VALIDATION = "validation"
+    IMPORT = "import"
 
 
 def main(
@@ -33,6 +35,7 @@ def main(
         bool, typer.Option("--full", help="The document's loop over all sets, not a sample.")
     ] = False,
     minutes: Annotated[int, typer.Option(min=3, help="How long the running platform is watched.")] = 6,
+    rows: Annotated[int, typer.Option(min=1, help="Lines of the file that is imported.")] = importing.ROWS,
 ) -> None:
     """Measure the figures of the README's table. Takes about ten minutes; touches nothing of a running platform."""
     console = Console()
@@ -47,6 +50,10 @@ def main(
             figures += many_sets.measure(notice, full=full)
         elif row is Row.POLLING:
             figures += polling.measure(notice)
+        elif row is Row.VALIDATION:
+            figures += validation.measure(notice)
+        elif row is Row.IMPORT:
+            figures += importing.measure(notice, rows=rows)
         else:
             figures += minute_latency.measure(notice, minutes=minutes)
     print_table(figures, console)

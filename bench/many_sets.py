@@ -25,6 +25,7 @@ from bench.fleet import SETS_PER_SITE, TAGS_PER_SITE, Fleet, add_fleet, write_mi
 from bench.temporary_stack import temporary_database
 from sos_ops.clock import MINUTE
 from sos_ops.pipeline.score import close_minutes
+from sos_ops.pipeline.validate import validate_new
 from sos_ops.store.clock import set_clock
 from sos_ops.store.connection import connect
 from sos_ops.store.scores import advance_progress
@@ -35,7 +36,6 @@ MEASURED_MINUTES = 9
 SAMPLE_A_MINUTE = 50
 TIMES_FASTER = 1000
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
 PACE = 0.5
 """Of the platform's clock. At real pace it would be moved on, to be in step with the machine's minutes."""
 
@@ -67,6 +67,7 @@ def measure(notice: Notice, *, full: bool = False) -> list[Figure]:
         for number in range(HISTORY_MINUTES + MEASURED_MINUTES):
             minute = START + number * MINUTE
             _results_arrive(url, fleet, minute, random)
+            validate_new(lambda: connect(url))  # a row of its own in the table
             seconds, rows, complete = _in_a_process_of_its_own(url)
             if number >= HISTORY_MINUTES:
                 if (rows, complete) != (len(fleet.sets), len(fleet.sets)):

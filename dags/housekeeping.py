@@ -5,6 +5,12 @@
 | `redo_late_minutes` | decides again the minutes whose results came more than five minutes late |
 | `prepare_days` | makes the database partitions of the next days |
 | `drop_old_raw_registers` | drops raw registers older than `SOS_RAW_DAYS` (90), a whole UTC day at a time |
+| `report_validation` | hourly, and when validation failed: builds the Data Docs; forgets findings of 90 days ago |
+| `measure_partners` | measures how partners deliver: rows a minute, lateness, share set aside |
+| `end_long_partner_sessions` | ends partners' sessions whose transaction is older than ten minutes |
+
+**Data Docs** (what Great Expectations found in the results of the last hours) stand in `data-docs` under `SOS_HOME`,
+the newest 48 builds; the page serves them at `/data-docs/`.
 
 Nothing here is urgent: a failed step is done by the next run.
 Airflow's own old run records and logs are removed by the watchdog, which runs outside Airflow.
@@ -40,6 +46,9 @@ def housekeeping() -> None:
     task(steps.redo_late_minutes)()
     task(steps.prepare_days)()
     task(steps.drop_old_raw_registers)()
+    task(steps.report_validation)()
+    task(steps.measure_partners)()
+    task(steps.end_long_partner_sessions)()
 
 
 housekeeping()

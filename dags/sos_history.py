@@ -1,8 +1,8 @@
 """One run a day: fill the past.
 
-Fills a whole UTC day as far as it has passed: the engines over stored readings, then SoS of every set in use for every
-minute, set-based. What ran live comes out the same, bit for bit, and stays as it is; gaps are filled; changed minutes
-keep their old value as a revision.
+Fills a whole UTC day as far as it has passed: the engines over stored readings, validation of what is not validated
+yet, then SoS of every set in use for every minute, set-based. What ran live comes out the same, bit for bit, and stays
+as it is; gaps are filled; changed minutes keep their old value as a revision.
 
 A run dated *D* fills day *D*; the scheduled one at midnight also the day that has just ended.
 

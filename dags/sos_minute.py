@@ -1,9 +1,10 @@
-"""Every minute: read the batteries, analyse, decide SoS.
+"""Every minute: read the batteries, analyse, validate, decide SoS.
 
 | step | what it does | its last line says |
 |---|---|---|
 | `poll_devices` | reads every Modbus device once, until 15 s after the minute | devices read, each failure and why |
 | `run_engines` | analyses new readings | results written, tags without one and why |
+| `validate_results` | decides which new results count | accepted, doubtful and set-aside ones, findings |
 | `score_sets` | decides SoS of every set, revises 5 minutes | sets by band, incomplete ones, the worst |
 | `poll_slow_devices` | reads slow gateways until 50 s after the minute; skipped without any | as `poll_devices` |
 | `poll_bus_...` | one for each of `SOS_SHARED_BUSES`, when the bus' pool lets it | as `poll_devices` |
@@ -15,6 +16,8 @@ Missed minutes are closed by the next run, as *unknown* where nothing was read, 
 
 * *A poll red*: none of its devices answered. Look at the BMS, its converter, the line; `sos-ops status` says since
   when. Or its line ends with what could not be kept: the disk under `SOS_HOME/buffer`, a file there set aside.
+* *validate_results red*: a suite is broken; its line names the file. The partner's results wait, and its sets turn
+  unknown until it is mended. Findings in full: Data Docs at `/data-docs/` of the page (built by `housekeeping`).
 * *score_sets red*: the database refused or is away. SoS stands still; the page says STALE until it moves again.
 * *No runs at all*: the scheduler is down; `make up` starts it again by itself, `sos-ops ps` shows it.
 
@@ -52,7 +55,7 @@ LATE: dict[str, Any] = {"retries": 0, "execution_timeout": timedelta(seconds=54)
 @dag(
     dag_id="sos_minute",
     dag_display_name="SoS every minute",
-    description="Read the batteries, analyse, decide SoS of every set",
+    description="Read the batteries, analyse, validate, decide SoS of every set",
     schedule=CronTriggerTimetable("* * * * *", timezone="UTC", interval=timedelta(minutes=1)),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -77,14 +80,19 @@ def sos_minute() -> None:
     )
     # all_done: a device that is off must not stop analysing and scoring the others.
     run_engines = task(trigger_rule="all_done", doc_md="Readings in, results out.")(steps.run_engines)()
+    validate_results = task(trigger_rule="all_done", doc_md="Decides which results count.")(
+        steps.validate_results
+    )()
     score_sets = task(trigger_rule="all_done", doc_md="Decides SoS of every set.")(steps.score_sets)()
     poll_slow = PollSlowDevicesOperator(
         task_id="poll_slow_devices", trigger_rule="all_done", doc_md="Reads slow gateways.", **LATE
     )
     poll_buses = [PollSharedBusOperator.of(bus, **LATE) for bus in get_settings().buses]
-    poll_devices >> run_engines >> score_sets
+    poll_devices >> run_engines >> validate_results >> score_sets
     poll_devices >> poll_slow
-    [poll_devices, run_engines, score_sets, poll_slow, *poll_buses] >> FailRunOperator(task_id="fail_the_run")
+    [
+        poll_devices, run_engines, validate_results, score_sets, poll_slow, *poll_buses,
+    ] >> FailRunOperator(task_id="fail_the_run")  # fmt: skip
 
 
 sos_minute()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from dash import Dash
 from flask import Flask, Response
 
 from dash_app.data.port import SafetyStore
+from dash_app.data_docs import serve_data_docs
 from dash_app.language import language, remember_language, words
 from dash_app.notice import on_error
 from dash_app.pages.overview import page
@@ -24,8 +26,13 @@ class Page(Dash):
         return document.replace("<html>", f'<html lang="{language()}">', 1)
 
 
-def create_app(store: SafetyStore) -> Dash:
-    """The page over `store`; serve its `.server` with any WSGI server. Its state is in addresses and the store."""
+def create_app(store: SafetyStore, data_docs: Path | None = None) -> Dash:
+    """The page over `store`; serve its `.server` with any WSGI server. Its state is in addresses and the store.
+
+    Args:
+        store: where its data come from.
+        data_docs: the folder of the validation reports, served at `/data-docs/`; None serves none.
+    """
     app = Page(
         "dash_app",
         title="State of Safety",
@@ -41,6 +48,8 @@ def create_app(store: SafetyStore) -> Dash:
     page.register(app, store)
     remember_language(app.server)
     _add_ready(app.server, store)
+    if data_docs is not None:
+        serve_data_docs(app.server, data_docs)
     return app
 
 

@@ -23,7 +23,12 @@ COLUMNS = (
     "row_f",
     "row_share",
 )
-REASONS = {"none": "missing_none", "set_aside": "missing_set_aside", "stale": "missing_stale"}
+REASONS = {
+    "none": "missing_none",
+    "set_aside": "missing_set_aside",
+    "stale": "missing_stale",
+    "not_validated": "missing_not_validated",
+}
 
 
 def explanation(why: Explanation, words: Words) -> list[Any]:
@@ -49,7 +54,7 @@ def reason(part: ExplainedTag, words: Words) -> str:
 
 
 def _row(part: ExplainedTag, words: Words) -> html.Tr:
-    name = html.Th(part.tag, scope="row")
+    name = html.Th([part.tag, *_doubt(part, words)], scope="row")
     limits = [
         _cell(words["row_limits"], _limits(part)),
         _cell(words["row_version"], _version(part, words)),
@@ -75,6 +80,13 @@ def _row(part: ExplainedTag, words: Words) -> html.Tr:
         ],
         className="past" if (part.u or 0.0) >= 1 else "",
     )
+
+
+def _doubt(part: ExplainedTag, words: Words) -> list[Any]:
+    if not part.marks:
+        return []
+    said = f"{words['doubtful']}: {part.doubt or ', '.join(part.marks)}"
+    return [html.Span(said, className="doubt")]
 
 
 def _cell(label: str, content: Any) -> html.Td:

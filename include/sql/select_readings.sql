@@ -4,8 +4,7 @@
 -- point: it may measure anything. A device that was read completely has said all it measures.
 select m.minute, d.name as device, d.site, r.point, r.value, r.quality, r.read_at
 from unnest(%(minutes)s::timestamptz[]) as m (minute)
-join sos_ops.device as d on d.created_at <= m.minute + interval '1 minute'
-                         and (d.retired_at is null or d.retired_at > m.minute)
+join sos_ops.device as d on d.retired_at is null or d.retired_at > m.minute
 left join sos_ops.poll as q on q.device_id = d.device_id and q.minute <= m.minute and q.last_minute >= m.minute
 left join lateral (
     -- The map it was read with; that of a poll still to come is the newest of the device's.
@@ -25,5 +24,6 @@ cross join lateral (
            or not exists (select from sos_ops.reading as x join sos_ops.point as p using (point_id)
                           where x.minute = m.minute and x.device_id = d.device_id and p.name = n.name))
 ) as r
-where q.minute is not null or d.retired_at is null
+-- Of the time before a device was added, only what was imported is known.
+where q.minute is not null or (d.retired_at is null and d.created_at <= m.minute + interval '1 minute')
 order by m.minute, d.name, r.point;

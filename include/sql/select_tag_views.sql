@@ -4,7 +4,7 @@ select c.tag, c.site, c.partner, c.unit, c.action, c.max_count, c.maximum_safe_v
 from sos_ops.tag_current as c
 left join lateral (
     select x.value, x.ts from sos_ops.result as x
-    where x.tag_id = c.tag_id and x.partner_id = c.partner_id and x.ts <= %(now)s
+    where x.tag_id = c.tag_id and x.partner_id = c.partner_id and x.state = 'A' and x.ts <= %(now)s
     order by x.ts desc limit 1
 ) as r on true
 where %(site)s::text is null or c.site = %(site)s

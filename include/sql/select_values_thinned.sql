@@ -4,7 +4,7 @@ with result as (
     select c.tag, r.value, extract(epoch from r.ts)::double precision as at,
            floor(extract(epoch from r.ts - %(since)s::timestamptz) / %(bucket_s)s::double precision) as bucket
     from sos_ops.tag_current as c
-    join sos_ops.result as r on r.tag_id = c.tag_id and r.partner_id = c.partner_id
+    join sos_ops.result as r on r.tag_id = c.tag_id and r.partner_id = c.partner_id and r.state = 'A'
     where c.tag = any (%(tags)s::text[]) and r.ts between %(since)s and %(until)s
 ), extreme as (
     select tag, min(array[value, at]) as lowest, max(array[value, at]) as highest,

@@ -96,6 +96,10 @@ class ExplainedTag:
     share: float | None
     missing_reason: str | None
     missing_detail: str | None
+    marks: tuple[str, ...] = ()
+    """What validation found about the row used that did not keep it from counting."""
+    doubt: str | None = None
+    """Why the row used is doubtful although it counts: unlikely, but pointing to danger."""
 
 
 @dataclass(frozen=True)

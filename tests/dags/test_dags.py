@@ -95,20 +95,23 @@ def test_a_failed_step_of_the_minute_stops_no_later_one_and_makes_the_run_red(da
     dag = dags["sos_minute"]
     order = [task.task_id for task in dag.topological_sort()]
     assert [step for step in order if step != "poll_slow_devices"] == [
-        "poll_devices", "run_engines", "score_sets", "fail_the_run",
+        "poll_devices", "run_engines", "validate_results", "score_sets", "fail_the_run",
     ]  # fmt: skip
-    for name in ("run_engines", "score_sets", "poll_slow_devices"):
+    for name in ("run_engines", "validate_results", "score_sets", "poll_slow_devices"):
         assert dag.get_task(name).trigger_rule == "all_done"
     verdict = dag.get_task("fail_the_run")
     assert verdict.trigger_rule == "one_failed"
-    assert verdict.upstream_task_ids == {"poll_devices", "run_engines", "score_sets", "poll_slow_devices"}
+    assert verdict.upstream_task_ids == {
+        "poll_devices", "run_engines", "validate_results", "score_sets", "poll_slow_devices",
+    }  # fmt: skip
     assert dag.leaves == [verdict]
 
 
 def test_no_step_of_the_minute_waits_for_slow_gateways_or_shared_buses(with_buses: dict[str, Any]) -> None:
     dag = with_buses["sos_minute"]
     assert dag.get_task("run_engines").upstream_task_ids == {"poll_devices"}
-    assert dag.get_task("score_sets").upstream_task_ids == {"run_engines"}
+    assert dag.get_task("validate_results").upstream_task_ids == {"run_engines"}
+    assert dag.get_task("score_sets").upstream_task_ids == {"validate_results"}
     assert dag.get_task("poll_slow_devices").upstream_task_ids == {"poll_devices"}
 
 

@@ -91,6 +91,7 @@ def test_the_run_of_a_minute_without_any_device_is_red_and_names_it(healthy: Run
     assert states == {
         "poll_devices": "failed",
         "run_engines": "success",
+        "validate_results": "success",
         "score_sets": "success",
         "fail_the_run": "failed",
         "poll_slow_devices": "skipped",

@@ -29,7 +29,7 @@ from sos_ops.settings import Settings
 from sos_ops.stack.databases import ensure_embedded_databases
 from sos_ops.stack.embedded_postgres import ensure_cluster, superuser_url, wait_until_ready
 from sos_ops.stack.layout import layout
-from sos_ops.stack.secrets import database_url
+from sos_ops.stack.secrets import database_url, load_or_create
 from sos_ops.store.clock import set_clock
 from sos_ops.store.connection import Connection, connect
 from sos_ops.store.migrate import migrate
@@ -97,6 +97,12 @@ class Cluster:
             yield Database(self._template._replace(path=f"/{name}").geturl())
         finally:
             self._run(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+    def airflow_url(self, database: Database) -> str:
+        """A database as Airflow's own login of this server would reach it."""
+        parts = urlsplit(database.url)
+        password = load_or_create(self._settings).airflow_database_password
+        return parts._replace(netloc=f"airflow:{password}@{parts.hostname}:{parts.port}").geturl()
 
     def _run(self, statement: sql.Composed) -> None:
         with psycopg.connect(superuser_url(self._settings), autocommit=True) as connection:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sos_ops.pipeline.score import Decision, close_minutes
+from sos_ops.pipeline.validate import ValidationReport, validate_new
 from sos_ops.safety.score import Limits
 from sos_ops.store.catalogue import add_partner, add_tag
 from sos_ops.store.page import find_or_create_set
@@ -25,7 +26,8 @@ select s.minute, s.set_id, s.value, s.upper, s.known, s.tags,
        case s.band when 'S' then 'safe' when 'W' then 'warning' when 'C' then 'critical' else 'unknown' end,
        coalesce(l.tag, ''),
        coalesce((select string_agg(t.tag || ':' || case f.missing when 'N' then 'none' when 'S' then 'stale'
-                                                             else 'set_aside' end, ';' order by t.tag)
+                                                             when 'V' then 'not_validated' else 'set_aside' end,
+                                     ';' order by t.tag)
                  from sos_ops.tag_set as g
                  join sos_ops.tag as t on t.tag_id = any (g.tag_ids)
                  join sos_ops.tag_score as f on f.tag_id = t.tag_id and f.minute = s.minute
@@ -66,9 +68,17 @@ def offer(database: Database, partner: str, rows: Iterable[tuple[datetime, str, 
         write_results(connection, partner, rows)
 
 
+def validate(database: Database) -> ValidationReport:
+    """One run of validation, now by the platform's clock."""
+    report = validate_new(database.connect)
+    assert report.failures == [], report.failures
+    return report
+
+
 def run_live(database: Database, moment: datetime) -> Sequence[Decision]:
-    """One live run of scoring at this time."""
+    """One live run at this time: what has come is validated, then minutes are closed."""
     database.set_clock(moment)
+    validate(database)
     with database.connect() as connection:
         return list(close_minutes(connection))
 

@@ -132,6 +132,7 @@ class World:
             value=np.array([value for _, _, value in flat], dtype=np.float64),
             first_ts=first,
             set_aside=np.empty((0, 2), dtype=np.int64),
+            not_validated=np.empty((0, 2), dtype=np.int64),
         )
 
 

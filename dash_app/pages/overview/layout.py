@@ -12,6 +12,7 @@ from dash_app.codec import DEFAULT_SPAN, SPANS
 from dash_app.components.attributes import attributes
 from dash_app.components.grid import grid
 from dash_app.data.port import MAX_TAGS
+from dash_app.data_docs import ADDRESS
 from dash_app.figures.sos import HEIGHT_PX
 from dash_app.figures.theme import CONFIG
 from dash_app.text import BROWSER_KEYS, Words
@@ -29,6 +30,7 @@ def layout(words: Words, language: str) -> dmc.MantineProvider:
             _header(words, language),
             html.Div(id=ids.NOTICE, role="alert", className="notice"),
             html.Main([_side(words), _main(words)], id="content", className="columns"),
+            html.Footer(html.A(words["data_docs"], href=ADDRESS), className="footer"),
         ],
         theme={"primaryColor": "dark", "fontFamily": "var(--font)", "focusRing": "always"},
     )

@@ -11,12 +11,16 @@ import typer
 from sos_ops.cli import (
     catalogue_commands,
     device_commands,
+    import_commands,
     minute_commands,
     modbus_commands,
+    partner_commands,
     readings_commands,
+    request_commands,
+    set_aside_commands,
     stack_commands,
 )
-from sos_ops.cli.console import console, errors, print_json
+from sos_ops.cli.console import console, errors, print_json, visible
 from sos_ops.cli.database import libpq_environment, url
 from sos_ops.errors import SosOpsError
 
@@ -36,8 +40,12 @@ app.add_typer(stack_commands.airflow_app, name="airflow")
 app.add_typer(modbus_commands.app, name="modbus")
 app.add_typer(device_commands.app, name="device")
 app.add_typer(readings_commands.app, name="readings")
+app.add_typer(partner_commands.partner, name="partner")
+app.add_typer(request_commands.requests, name="requests")
+app.add_typer(set_aside_commands.quarantine, name="quarantine")
 minute_commands.register(app)
 catalogue_commands.register(app)
+import_commands.register(app)
 
 
 @db.command("url")
@@ -76,5 +84,5 @@ def main() -> None:
     try:
         app()
     except SosOpsError as error:
-        errors.print(f"[red]sos-ops:[/] {str(error).replace('[', chr(92) + '[')}")
+        errors.print(f"[red]sos-ops:[/] {visible(str(error)).replace('[', chr(92) + '[')}")
         sys.exit(1)

@@ -1,8 +1,8 @@
-"""Configuring: partners, tags and the clock."""
+"""Configuring: tags and the clock."""
 
 from __future__ import annotations
 
-import sys
+import math
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,13 +10,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sos_ops.cli.console import console, errors, print_json
-from sos_ops.cli.database import connect, url
+from sos_ops.cli.console import console, print_json
+from sos_ops.cli.database import connect, who
 from sos_ops.clock import both_zones
 from sos_ops.errors import SosOpsError
 from sos_ops.safety.score import Limits
 
-partner = typer.Typer(help="Institutions, each with one result table.", no_args_is_help=True)
 tag = typer.Typer(help="Analyses of partners, with their limits.", no_args_is_help=True)
 clock = typer.Typer(help="The platform's clock (for tests and demonstrations).", no_args_is_help=True)
 
@@ -26,43 +25,8 @@ XL = Annotated[float, typer.Option("--xl", help="Warning threshold; below x100 f
 
 def register(app: typer.Typer) -> None:
     """Adds the command groups of this module."""
-    app.add_typer(partner, name="partner")
     app.add_typer(tag, name="tag")
     app.add_typer(clock, name="clock")
-
-
-@partner.command("add")
-def partner_add(
-    name: Annotated[str, typer.Argument(help="a-z, 0-9 and _, at most 31, a letter first.")],
-) -> None:
-    """Add a partner: its table keti.NAME and a login that may insert there. Prints the login's URL, once."""
-    from sos_ops.store.catalogue import add_partner, give_login
-
-    with connect() as connection:
-        add_partner(connection, name)
-        its_url = give_login(connection, name, url())
-    errors.print(escape(f"partner {name} may insert into keti.{name}; its connection URL, shown only now:"))
-    sys.stdout.write(its_url + "\n")
-
-
-@partner.command("login")
-def partner_login(name: Annotated[str, typer.Argument()]) -> None:
-    """Give a partner a new password (the old one ends). Prints the login's URL, once."""
-    from sos_ops.store.catalogue import give_login
-
-    with connect() as connection:
-        its_url = give_login(connection, name, url())
-    sys.stdout.write(its_url + "\n")
-
-
-@partner.command("list")
-def partner_list() -> None:
-    """List the partners."""
-    from sos_ops.store.catalogue import partner_names
-
-    with connect() as connection:
-        for name in partner_names(connection):
-            sys.stdout.write(name + "\n")
 
 
 @tag.command("add")
@@ -82,15 +46,16 @@ def tag_add(
     ] = 2,
     action: Annotated[str | None, typer.Option(help="ACTION, kept for the control to come.")] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of the value, for the page.")] = None,
+    why: Annotated[str | None, typer.Option(help="Why these limits; kept with them.")] = None,
 ) -> None:
     """Add a tag with its first limits, which hold from the beginning of time."""
     from sos_ops.store.catalogue import add_tag
 
     limits = Limits(x100, xl, limit)
-    with connect() as connection:
+    with connect(who()) as connection:
         add_tag(
             connection, name, partner=partner_name, limits=limits, max_age_s=max_age, max_count=max_count,
-            action=action, unit=unit,
+            action=action, unit=unit, why=why,
         )  # fmt: skip
     console.print(escape(f"tag {name} of {partner_name} added"))
 
@@ -98,34 +63,129 @@ def tag_add(
 @tag.command("set")
 def tag_set(
     name: Annotated[str, typer.Argument()],
-    x100: X100,
-    xl: XL,
+    x100: Annotated[
+        float | None, typer.Option("--x100", help="Maximum safe value; default: unchanged.")
+    ] = None,
+    xl: Annotated[float | None, typer.Option("--xl", help="Warning threshold; default: unchanged.")] = None,
     limit: Annotated[float | None, typer.Option("--limit", help="L; default: unchanged.")] = None,
     max_age: Annotated[int | None, typer.Option("--max-age", help="Seconds; default: unchanged.")] = None,
     max_count: Annotated[int | None, typer.Option("--max-count", help="Default: unchanged.")] = None,
     action: Annotated[str | None, typer.Option(help="Default: unchanged; empty: none.")] = None,
+    why: Annotated[str | None, typer.Option(help="The reason, kept with the version.")] = None,
 ) -> None:
     """Give a tag a new version of its limits, from after the newest decided minute."""
     from sos_ops.store.catalogue import change_limits
 
     # The same checks as the database's, before it is asked, for the better sentence.
-    Limits(x100, xl, 0.5 if limit is None else limit)
-    with connect() as connection:
+    for option, value in (("--x100", x100), ("--xl", xl)):
+        if value is not None and not math.isfinite(value):
+            raise SosOpsError(f"{option} must be a finite number, not {value}")
+    if x100 is not None and xl is not None:
+        Limits(x100, xl, 0.5 if limit is None else limit)
+    with connect(who()) as connection:
         version = change_limits(
             connection, name, maximum_safe_value=x100, warning_threshold=xl, upper_safety_limit=limit,
-            max_age_s=max_age, max_count=max_count, action=action,
+            max_age_s=max_age, max_count=max_count, action=action, why=why,
         )  # fmt: skip
     console.print(escape(f"tag {name}: limits version {version}"))
 
 
-@tag.command("retire")
-def tag_retire(name: Annotated[str, typer.Argument()]) -> None:
-    """Retire a tag and every set it belongs to. Their history stays."""
-    from sos_ops.store.catalogue import retire_tag
+@tag.command("checks")
+def tag_checks(
+    name: Annotated[str, typer.Argument()],
+    plausible_low: Annotated[
+        float | None, typer.Option("--plausible-low", help="Lowest believable value; -inf: none.")
+    ] = None,
+    plausible_high: Annotated[
+        float | None, typer.Option("--plausible-high", help="Highest believable value; inf: none.")
+    ] = None,
+    max_rate: Annotated[
+        float | None, typer.Option("--max-rate", help="Largest believable change a minute; inf: none.")
+    ] = None,
+    stuck_after: Annotated[
+        float | None,
+        typer.Option(
+            "--stuck-after", help="Minutes after which an unchanged value of a noisy tag is stuck; inf: none."
+        ),
+    ] = None,
+    why: Annotated[str | None, typer.Option(help="The reason, kept with the version.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show, or change from the next minute on, what is tested of a tag's results before they count.
+
+    A result that fails is set aside, unless it points to danger: then it counts and is marked. None is set at first.
+    """
+    from sos_ops.store.checks import change_checks, tag_checks
+
+    asked = {
+        "plausible_low": plausible_low,
+        "plausible_high": plausible_high,
+        "max_rate": max_rate,
+        "stuck_minutes": stuck_after,
+    }
+    with connect(who()) as connection:
+        if any(value is not None for value in asked.values()):
+            checks = change_checks(connection, name, **asked, why=why)
+        elif why is not None:
+            raise SosOpsError(
+                "--why says why something is changed: say what, as --plausible-low or --max-rate"
+            )
+        else:
+            checks = tag_checks(connection, name)
+    if json:
+        print_json(checks)
+        return
+    console.print(escape(f"tag {name}: {checks.told()}"))
+
+
+@tag.command("history")
+def tag_history(
+    name: Annotated[str, typer.Argument()],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List every version of a tag's limits, with who changed them, when and why."""
+    from sos_ops.store.catalogue import limits_history
 
     with connect() as connection:
+        rows = limits_history(connection, name)
+    if json:
+        print_json(rows)
+        return
+    table = Table(
+        "version", "from (UTC)", "x100", "xL", "L", "max_age", "MAX_COUNT", "ACTION", "by", "at (UTC)", "why"
+    )
+    for row in rows:
+        table.add_row(
+            str(row.version),
+            "the beginning" if row.valid_from is None else f"{row.valid_from:%Y-%m-%d %H:%M:%S}",
+            f"{row.maximum_safe_value:g}",
+            f"{row.warning_threshold:.10g}",
+            f"{row.upper_safety_limit:.10g}",
+            f"{row.max_age_s} s",
+            str(row.max_count),
+            escape(row.action or "-"),
+            escape(row.changed_by),
+            f"{row.changed_at:%Y-%m-%d %H:%M:%S}",
+            escape(row.why),
+        )
+    console.print(table)
+
+
+@tag.command("retire")
+def tag_retire(
+    name: Annotated[str, typer.Argument()],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it: nothing watches these sets any more.")] = False,
+) -> None:
+    """Retire a tag and every set it belongs to. Their history stays."""
+    from sos_ops.store.catalogue import retire_tag, sets_of_tag
+
+    with connect(who()) as connection:
+        sets = sets_of_tag(connection, name)
+        told = ", ".join(map(str, sets[:20])) + (" ..." if len(sets) > 20 else "")
+        if sets and not yes:
+            raise SosOpsError(f"{len(sets)} sets end with tag {name}: {told}; say --yes if that is meant")
         retire_tag(connection, name)
-    console.print(escape(f"tag {name} retired"))
+    console.print(escape(f"tag {name} retired" + (f", and with it the sets {told}" if sets else "")))
 
 
 @tag.command("list")
@@ -150,7 +210,7 @@ def tag_list(
             else f"{row.value:g} {row.unit or ''}" + ("" if row.fresh else " (stale)"),
             f"{row.maximum_safe_value:g}",
             f"{row.warning_threshold:g}",
-            f"{row.upper_safety_limit:g}",
+            f"{row.upper_safety_limit:.10g}",
             str(row.max_count),
             escape(row.action or "-"),
             "unknown" if row.score is None else f"{row.score:.4f}",

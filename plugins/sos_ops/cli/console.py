@@ -24,6 +24,11 @@ def age(seconds: float | None) -> str:
     return f"{seconds:.0f} s" if abs(seconds) < 600 else str(timedelta(seconds=round(seconds)))
 
 
+def visible(text: str) -> str:
+    """A text that moves no terminal and hides nothing: what cannot be printed is shown as such."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 def parse_minute(text: str) -> datetime:
     """A minute from the command line: ISO 8601, in UTC unless it says otherwise.
 

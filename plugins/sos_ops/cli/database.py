@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from contextlib import AbstractContextManager
 
 from psycopg.conninfo import conninfo_to_dict
@@ -39,6 +40,14 @@ def libpq_environment(database_url: str) -> dict[str, str]:
     return {variable: str(parts[name]) for name, variable in names.items() if parts.get(name) is not None}
 
 
-def connect() -> AbstractContextManager[Connection]:
+def who() -> str:
+    """Who runs this command, by the operating system: kept with what he changes."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "sos-ops"  # an account without a name, as in a container
+
+
+def connect(actor: str | None = None) -> AbstractContextManager[Connection]:
     """One transaction on the platform's database, on behalf of whoever runs the command."""
-    return connect_to(url())
+    return connect_to(url(), actor=actor)

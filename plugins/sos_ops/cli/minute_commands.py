@@ -72,6 +72,9 @@ def _print_explanation(found: Explanation) -> None:
             console.print(
                 f"[bold yellow]{escape(part.tag)} is at or past its own threshold (u = {part.u:.3f})[/]"
             )
+        if part.marks:
+            said = f": {part.doubt}" if part.doubt else ""
+            console.print(escape(f"doubtful {part.tag}: {', '.join(part.marks)}{said}"))
         if part.missing_reason:
             console.print(escape(f"missing {part.tag}: {part.missing_reason}: {part.missing_detail}"))
     if found.exists or found.changes:
@@ -109,7 +112,7 @@ def _explained_table(parts: tuple[ExplainedTag, ...]) -> Table:
             "-" if part.received_at is None else f"{part.received_at.astimezone(UTC):%m-%d %H:%M:%S}",
             f"{part.maximum_safe_value:g}",
             f"{part.warning_threshold:g}",
-            f"{part.upper_safety_limit:g}",
+            f"{part.upper_safety_limit:.10g}",
             f"v{part.limits_version}"
             + (
                 f" from {part.limits_valid_from:%m-%d %H:%M}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 
 from rich.markup import escape
 
@@ -15,9 +16,13 @@ from sos_ops.safety.bands import Band
 from sos_ops.settings import get_settings
 from sos_ops.stack.supervision import NotRunningError, ProgramState, program_states
 from sos_ops.store.doubtful import first_few
+from sos_ops.store.partner_health import PartnerHealth, partners_health, tags_health
+from sos_ops.store.set_aside import SetAside, set_aside
 from sos_ops.store.status import DeviceStatus, PlatformStatus, read_status
+from sos_ops.store.warning_requests import waiting_requests
 
 WORST_SHOWN = 10
+ASIDE_COUNTED = 10_000
 DOUBTFUL_SHOWN = 4
 
 
@@ -30,10 +35,28 @@ def print_status(*, as_json: bool) -> None:
         _print_buffer(buffer)
     with connect() as connection:
         state = read_status(connection)
+        partners = partners_health(tags_health(connection))
+        waiting = waiting_requests(connection)
+        aside = set_aside(connection, most=ASIDE_COUNTED)
     if as_json:
-        print_json({"programs": programs, "buffer": buffer, "platform": state})
+        print_json(
+            {
+                "programs": programs,
+                "buffer": buffer,
+                "platform": state,
+                "partners": partners,
+                "waiting_requests": waiting,
+                "set_aside": {"waiting": len(aside), "dangerous": sum(one.u >= 1 for one in aside)},
+            }
+        )
         return
     _print_data(state)
+    _print_partners(partners, state.at)
+    _print_set_aside(aside)
+    if waiting:
+        console.print(
+            f"[bold]{waiting} warning-change requests wait for a person[/]: `sos-ops requests list`"
+        )
     _print_sets(state)
 
 
@@ -120,6 +143,43 @@ def _print_doubts(device: DeviceStatus) -> None:
         console.print(f"  [bold yellow]{escape(line)}[/]")
     elif device.not_implemented:
         console.print(f"  {missing}")
+
+
+def _print_set_aside(aside: list[SetAside]) -> None:
+    """What waits for a person; a second value past its threshold first: the one that counts may look safe."""
+    if not aside:
+        return
+    count = f"{len(aside)}{' or more' if len(aside) == ASIDE_COUNTED else ''}"
+    console.print(f"{count} results set aside wait for a person: `sos-ops quarantine list`")
+    dangerous = [one for one in aside if one.u >= 1]
+    if dangerous:
+        worst = max(dangerous, key=lambda one: one.u)
+        line = (
+            f"  {len(dangerous)} of them are past the warning threshold, the worst {worst.tag} {worst.value:g} "
+            f"(u = {worst.u:.1f}) of {both_zones(worst.timestamp)}: {worst.reason}"
+        )
+        console.print(f"[bold red]{escape(line)}[/]")
+
+
+def _print_partners(partners: list[PartnerHealth], at: datetime) -> None:
+    for partner in partners:
+        if partner.oldest is None or partner.oldest.newest_accepted is None:
+            newest = "nothing accepted yet"
+        else:
+            old = age((at - partner.oldest.newest_accepted).total_seconds())
+            newest = f"every tag accepted within {old}, {partner.oldest.tag} longest ago"
+            if partner.never:
+                newest += f"; {partner.never} of {partner.tags} tags never"
+        if partner.lateness_p50_s is None or partner.lateness_p95_s is None:
+            came = "no rows in the hour measured" if partner.measured_at else "not measured yet"
+        else:
+            came = (
+                f"{partner.rows_per_minute:.1f} rows a minute, late by {partner.lateness_p50_s:.0f} s (p50) and "
+                f"{partner.lateness_p95_s:.0f} s (p95) at worst, {partner.share_set_aside or 0:.1%} set aside"
+            )
+        if partner.measured_at:  # housekeeping measures every 10 minutes, what is newest is of now
+            came += f" (measured {age((at - partner.measured_at).total_seconds())} ago)"
+        console.print(escape(f"partner {partner.partner}: {came}; {newest}"))
 
 
 def _print_sets(state: PlatformStatus) -> None:

@@ -23,6 +23,20 @@ def run_engines() -> str:
     return _line(report.line(), failed=bool(report.failures))
 
 
+def validate_results() -> str:
+    """Decides which results count, and judges partners' wishes for another threshold.
+
+    Fails when a suite is broken, after deciding what the others can.
+    """
+    from sos_ops.pipeline.validate import validate_new
+    from sos_ops.pipeline.warning_requests import judge_requests
+
+    report = validate_new(task_connection)
+    wishes = judge_requests(task_connection)
+    line = report.line() + (f"; {wishes.line()}" if wishes.asked or wishes.postponed else "")
+    return _line(line, failed=bool(report.failures))
+
+
 def score_sets() -> str:
     """Decides the minute that has come, revises the last five, closes those missed."""
     from sos_ops.pipeline.score import close_minutes
@@ -42,7 +56,7 @@ def days_of_run(logical_date: datetime, run_type: str) -> list[date]:
 
 
 def fill_history(context: dict[str, Any]) -> str:
-    """Fills the days of the run; fails when an engine failed over them, after scoring what there is."""
+    """Fills the days of the run; fails when an engine or a suite failed over them, after scoring what there is."""
     from sos_ops.pipeline.history import fill
 
     run = context["dag_run"]
@@ -53,7 +67,7 @@ def fill_history(context: dict[str, Any]) -> str:
         report = fill(task_connection, day, backfill=run_type != SCHEDULED)
         log.info("%s", report.line())
         lines.append(report.line())
-        failures += report.analysis.failures
+        failures += report.failures
     return _line(" | ".join(lines), failed=bool(failures))
 
 
@@ -76,6 +90,29 @@ def prepare_days() -> str:
     from sos_ops.pipeline.keep_house import prepare_days as prepare
 
     return _line(prepare(task_connection))
+
+
+def report_validation() -> str:
+    """Builds the Data Docs when they are an hour old or validation failed; forgets old findings."""
+    from sos_ops.pipeline.data_docs import report_validation as report
+    from sos_ops.settings import get_settings
+    from sos_ops.stack.layout import layout
+
+    return _line(report(task_connection, layout(get_settings()).data_docs))
+
+
+def measure_partners() -> str:
+    """Measures how partners deliver, over the last hour and day."""
+    from sos_ops.pipeline.partner_health import measure_partners as measure
+
+    return _line(measure(task_connection))
+
+
+def end_long_partner_sessions() -> str:
+    """Ends partners' sessions whose transaction stays open too long."""
+    from sos_ops.pipeline.partner_health import end_long_partner_sessions as end
+
+    return _line(end(task_connection))
 
 
 def _line(line: str, *, failed: bool = False) -> str:

@@ -37,9 +37,9 @@ def ensure_demo(database_url: str, settings: Settings) -> None:
                 port=settings.modbus_port,
                 protocol_map=DEMO_MAP,
             )
-        if LimitEngine.partner not in partner_names(connection):
-            add_partner(connection, LimitEngine.partner)
         if not tag_views(connection):
+            if LimitEngine.partner not in partner_names(connection):
+                add_partner(connection, LimitEngine.partner)
             for rule in RULES:
                 add_tag(
                     connection, rule.name, partner=LimitEngine.partner, limits=rule.limits, unit=rule.unit

@@ -23,6 +23,8 @@ class Missing(StrEnum):
     """Its newest accepted result is `max_age` old or more."""
     SET_ASIDE = "set_aside"
     """Fresh results exist, but none was accepted."""
+    NOT_VALIDATED = "not_validated"
+    """Fresh results exist that nobody has validated yet."""
 
 
 def newest_within(

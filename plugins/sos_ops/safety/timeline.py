@@ -19,7 +19,7 @@ MINUTE_US = 60_000_000
 FOREVER = np.iinfo(np.int64).max // 4
 """A time after every other, in microseconds; `-FOREVER` is before every other."""
 
-MISSING_NONE, MISSING_STALE, MISSING_SET_ASIDE = 0, 1, 2
+MISSING_NONE, MISSING_STALE, MISSING_SET_ASIDE, MISSING_NOT_VALIDATED = 0, 1, 2, 3
 """Codes of `sos_ops.safety.as_of.Missing` in arrays, in its order."""
 
 Ints = NDArray[np.int64]
@@ -60,6 +60,7 @@ class Results:
         value: its value, finite, in the tag's unit.
         first_ts: per tag, its first accepted result ever; FOREVER when it has none. Shape (tags,).
         set_aside: (tag number, ts) of results that reached us and were not accepted, shape (n, 2).
+        not_validated: (tag number, ts) of results that reached us and wait for validation, shape (n, 2).
     """
 
     tag: Ints
@@ -67,6 +68,7 @@ class Results:
     value: Floats
     first_ts: Micros
     set_aside: Ints
+    not_validated: Ints
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,15 @@ def score_tags(minutes: Micros, limits: LimitVersions, results: Results, tag_cou
 def _missing(minutes: Micros, max_age: Micros, results: Results, tag_count: int) -> NDArray[np.int8]:
     never = results.first_ts[None, :] > minutes[:, None]
     missing = np.where(never, MISSING_NONE, MISSING_STALE).astype(np.int8)
-    if results.set_aside.size:
-        order = np.lexsort((results.set_aside[:, 1], results.set_aside[:, 0]))
-        tag, ts = results.set_aside[order, 0], results.set_aside[order, 1]
-        missing[newest_within(tag, ts, tag_count, minutes, max_age) >= 0] = MISSING_SET_ASIDE
+    # What may still be accepted is told before what was set aside.
+    for waiting, code in (
+        (results.set_aside, MISSING_SET_ASIDE),
+        (results.not_validated, MISSING_NOT_VALIDATED),
+    ):
+        if waiting.size:
+            order = np.lexsort((waiting[:, 1], waiting[:, 0]))
+            tag, ts = waiting[order, 0], waiting[order, 1]
+            missing[newest_within(tag, ts, tag_count, minutes, max_age) >= 0] = code
     return missing
 
 

@@ -37,6 +37,10 @@ SERVER_SETTINGS = {
     "work_mem": "8MB",
     "maintenance_work_mem": "128MB",
     "max_wal_size": "2GB",
+    # Data sets are imported by the million rows: sessions must not wait for one another to write the log, or to make
+    # the next file of it.
+    "wal_buffers": "64MB",
+    "min_wal_size": "1GB",
     "wal_compression": "on",
     "random_page_cost": "1.1",
     "jit": "off",

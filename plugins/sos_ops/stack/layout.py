@@ -42,6 +42,11 @@ class Layout:
         return self.home / "run"
 
     @property
+    def data_docs(self) -> Path:
+        """Pages about the validation of results, which the page serves at `/data-docs/`."""
+        return self.home / "data-docs"
+
+    @property
     def user_home(self) -> Path:
         """`HOME` of every program, so that no library keeps its files elsewhere."""
         return self.home / "home"

@@ -7,15 +7,17 @@ a thread.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import logging
 import pkgutil
 import sys
 
-LIBRARIES = ("numpy", "pandas", "psycopg", "pymodbus.client")
+LIBRARIES = ("numpy", "pandas", "psycopg", "pymodbus.client", "great_expectations")
 PACKAGES = (
     "sos_ops.safety",
+    "sos_ops.checks",
     "sos_ops.modbus",
     "sos_ops.store",
     "sos_ops.buffer",
@@ -39,7 +41,21 @@ def preload() -> list[str]:
         except Exception:  # a broken engine must not keep the scheduler down
             log.warning("%s is not preloaded", name, exc_info=True)
             failed.append(name)
+    try:
+        _warm_up()
+    except Exception:
+        log.warning("validation is not warmed up", exc_info=True)
+        failed.append("expectations")
+    # What stands now stays where it is: a collection in a forked worker would copy every page of it.
+    gc.freeze()
     return failed
+
+
+def _warm_up() -> None:
+    """Reads the suites and validates one row: Great Expectations loads half of itself when it is first used."""
+    from sos_ops.pipeline.validate import warm_up
+
+    warm_up()
 
 
 def _modules() -> list[str]:

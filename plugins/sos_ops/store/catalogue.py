@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
-from urllib.parse import quote, urlsplit, urlunsplit
+from dataclasses import dataclass
+from datetime import datetime
 
-import psycopg
-from psycopg import sql as composed
-
-from sos_ops.errors import SosOpsError, UnknownNameError
+from sos_ops.errors import UnknownNameError
 from sos_ops.safety.score import Limits
 from sos_ops.store import sql
-from sos_ops.store.connection import Connection, one_line
-
-PARTNER_ROLE_PREFIX = "partner_"
+from sos_ops.store.connection import Connection
 
 
 def partner_names(connection: Connection) -> list[str]:
-    """Every partner, by name."""
-    return [str(row[0]) for row in connection.execute("select name from sos_ops.partner order by name")]
+    """Every partner in use, by name."""
+    query = "select name from sos_ops.partner where retired_at is null order by name"
+    return [str(row[0]) for row in connection.execute(query)]
 
 
 def add_partner(connection: Connection, name: str) -> None:
-    """Makes a partner: its result table, and the relation `keti.NAME` it writes into.
+    """Makes a partner: its result table, and the relation `keti.NAME` it writes into; brings a retired one back.
 
     Raises:
         SosOpsError: the name is not allowed, or taken.
@@ -30,48 +26,35 @@ def add_partner(connection: Connection, name: str) -> None:
     connection.execute("select sos_ops.add_partner(%s)", (name,))
 
 
-def give_login(connection: Connection, name: str, database_url: str) -> str:
-    """Gives a partner a login that may insert into its own relation and nothing else; replaces its password.
+def retire_partner(connection: Connection, name: str) -> int:
+    """Retires a partner, its tags and the sets they belong to; returns the number of tags. Their history stays."""
+    row = connection.execute(
+        "select sos_ops.retire_partner(%s)", (_partner_in_use(connection, name),)
+    ).fetchone()
+    assert row is not None  # noqa: S101  # a function call returns one row
+    return int(row[0])
 
-    Returns:
-        The connection URL, the only place where the password is ever shown.
+
+def what_retires_with(connection: Connection, name: str) -> tuple[list[str], list[int]]:
+    """The tags of a partner, and the sets that would end with them.
 
     Raises:
-        UnknownNameError: there is no such partner.
-        SosOpsError: the platform's own login may not create roles.
+        UnknownNameError: there is no such partner, or it is retired already.
     """
+    row = connection.execute(
+        sql.load("select_tags_and_sets_of_partner"),
+        {"partner": _partner_in_use(connection, name), "tag": None},
+    ).fetchone()
+    assert row is not None  # noqa: S101  # aggregates return one row
+    return list(row[0]), list(row[1])
+
+
+def _partner_in_use(connection: Connection, name: str) -> str:
     if name not in partner_names(connection):
-        raise UnknownNameError(f"no partner {name!r}: add it with `sos-ops partner add {name}`")
-    role, password = PARTNER_ROLE_PREFIX + name, secrets.token_urlsafe(24)
-    exists = connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone() is not None
-    verb = "alter" if exists else "create"
-    its_role, door = composed.Identifier(role), composed.Identifier("keti", name)
-    statements = [
-        composed.SQL(
-            "{verb} role {role} login nosuperuser nocreatedb nocreaterole connection limit 3 password {password}"
-        ).format(verb=composed.SQL(verb), role=its_role, password=composed.Literal(password)),
-        composed.SQL("alter role {role} set search_path = keti").format(role=its_role),
-        composed.SQL("alter role {role} set statement_timeout = '30s'").format(role=its_role),
-        composed.SQL("alter role {role} set idle_in_transaction_session_timeout = '60s'").format(
-            role=its_role
-        ),
-        composed.SQL("grant usage on schema keti to {role}").format(role=its_role),
-        composed.SQL("grant insert on {door} to {role}").format(door=door, role=its_role),
-    ]
-    try:
-        for statement in statements:
-            connection.execute(statement)
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise SosOpsError(
-            f"the platform's login may not create roles ({one_line(error)}): grant it CREATEROLE"
-        ) from error
-    return _with_login(database_url, role, password)
-
-
-def _with_login(database_url: str, role: str, password: str) -> str:
-    parts = urlsplit(database_url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{quote(role)}:{quote(password)}@{host}"))
+        raise UnknownNameError(
+            f"no partner {_shown(name)} in use: `sos-ops partner list` shows the known ones"
+        )
+    return name
 
 
 def add_tag(
@@ -84,6 +67,7 @@ def add_tag(
     max_count: int = 2,
     action: str | None = None,
     unit: str | None = None,
+    why: str | None = None,
 ) -> int:
     """Adds a tag of a partner and returns its id; its first limits hold from the beginning of time."""
     row = connection.execute(
@@ -98,10 +82,25 @@ def add_tag(
             "max_count": max_count,
             "action": action,
             "unit": unit,
+            "why": why,
         },
     ).fetchone()
     assert row is not None  # noqa: S101  # a function call returns one row
     return int(row[0])
+
+
+def sets_of_tag(connection: Connection, tag: str) -> list[int]:
+    """The sets in use that a tag belongs to, which would end with it.
+
+    Raises:
+        UnknownNameError: there is no such tag in use.
+    """
+    _tag_id(connection, tag)
+    row = connection.execute(
+        sql.load("select_tags_and_sets_of_partner"), {"partner": None, "tag": tag}
+    ).fetchone()
+    assert row is not None  # noqa: S101  # aggregates return one row
+    return list(row[1])
 
 
 def retire_tag(connection: Connection, tag: str) -> None:
@@ -113,12 +112,13 @@ def change_limits(
     connection: Connection,
     tag: str,
     *,
-    maximum_safe_value: float,
-    warning_threshold: float,
+    maximum_safe_value: float | None = None,
+    warning_threshold: float | None = None,
     upper_safety_limit: float | None = None,
     max_age_s: int | None = None,
     max_count: int | None = None,
     action: str | None = None,
+    why: str | None = None,
 ) -> int:
     """Gives a tag a new version of its limits, from after the newest decided minute. Unnamed ones stay.
 
@@ -131,10 +131,13 @@ def change_limits(
         max_age_s: seconds after which a result no longer counts.
         max_count: MAX_COUNT.
         action: ACTION; empty: no control.
+        why: the reason, kept with the version.
 
     Returns:
         The version now in force; the old one when nothing changed.
     """
+    # What is not named stays as it is once nobody else changes it.
+    connection.execute("select sos_ops.lock_limits_for_change()")
     parameters = {
         "tag_id": _tag_id(connection, tag),
         "x100": maximum_safe_value,
@@ -143,6 +146,7 @@ def change_limits(
         "max_age_s": max_age_s,
         "max_count": max_count,
         "action": action,
+        "why": why,
     }
     row = connection.execute(sql.load("change_limits"), parameters).fetchone()
     assert row is not None  # noqa: S101  # a function call returns one row
@@ -152,8 +156,36 @@ def change_limits(
 def _tag_id(connection: Connection, tag: str) -> int:
     row = connection.execute("select tag_id from sos_ops.tag_current where tag = %s", (tag,)).fetchone()
     if row is None:
-        raise UnknownNameError(f"no tag {tag!r}: `sos-ops tag list` shows the known ones")
+        raise UnknownNameError(f"no tag {_shown(tag)}: `sos-ops tag list` shows the known ones")
     return int(row[0])
+
+
+def _shown(name: str) -> str:
+    """A name that may be anything, as much of it as a line holds."""
+    return repr(name) if len(name) <= 80 else f"{name[:80]!r}..."
+
+
+@dataclass(frozen=True)
+class LimitsVersion:
+    """A version of a tag's limits, with who changed them, when and why; `valid_from` None: from the beginning."""
+
+    version: int
+    valid_from: datetime | None
+    maximum_safe_value: float
+    warning_threshold: float
+    upper_safety_limit: float
+    max_age_s: int
+    max_count: int
+    action: str | None
+    changed_by: str
+    changed_at: datetime
+    why: str
+
+
+def limits_history(connection: Connection, tag: str) -> list[LimitsVersion]:
+    """Every version of the limits of a tag in use, oldest first."""
+    rows = connection.execute(sql.load("select_limits_history"), {"tag_id": _tag_id(connection, tag)})
+    return [LimitsVersion(*row) for row in rows]
 
 
 def retire_set(connection: Connection, set_id: int) -> None:

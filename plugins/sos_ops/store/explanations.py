@@ -25,7 +25,7 @@ _NO_NUMBER = (Quality.IMPLAUSIBLE_SAFE, Quality.NOT_FINITE)
 _SET_ASIDE_SHOWN = 4
 """Of one device: a missing tag's line is to be read, not searched."""
 
-_MISSING = {"N": Missing.NONE, "S": Missing.STALE, "A": Missing.SET_ASIDE}
+_MISSING = {"N": Missing.NONE, "S": Missing.STALE, "A": Missing.SET_ASIDE, "V": Missing.NOT_VALIDATED}
 
 
 def explain(connection: Connection, set_id: int, minute: datetime | None = None) -> Explanation:
@@ -80,7 +80,8 @@ def explain(connection: Connection, set_id: int, minute: datetime | None = None)
         parts=_parts(rows, at, troubles),
         changes=(
             *(_change(r) for r in connection.execute(sql.load("select_revisions"), key)),
-            *(_set_aside(r) for r in connection.execute(sql.load("select_set_aside"), key)),
+            *(_waiting(r) for r in connection.execute(sql.load("select_set_aside"), key)),
+            *(_by_hand(r) for r in connection.execute(sql.load("select_accepted_by_hand"), key)),
         ),
     )
 
@@ -130,6 +131,8 @@ def _part(row: Sequence[Any], minute: datetime, troubles: Sequence[str], share: 
         ts,
         received_at,
         decided,
+        marks,
+        doubt,
     ) = row
     age_s = None if ts is None else (minute - ts).total_seconds()
     reason = _MISSING[missing.decode() if isinstance(missing, bytes) else missing] if missing else None
@@ -150,6 +153,8 @@ def _part(row: Sequence[Any], minute: datetime, troubles: Sequence[str], share: 
         share=share,
         missing_reason=reason,
         missing_detail=_detail(reason, age_s, max_age_s, troubles) if decided else None,
+        marks=tuple(marks) if f is not None else (),
+        doubt=doubt if f is not None else None,
     )
 
 
@@ -158,18 +163,32 @@ def _detail(
 ) -> str | None:
     if reason is None:
         return None
-    if reason is Missing.NONE or age_s is None:
-        first = "no accepted result up to this minute"
-    elif reason is Missing.STALE:
-        first = f"the newest result was {age_s:.0f} s old, and counts for less than {max_age_s} s"
-    else:
+    if reason is Missing.NOT_VALIDATED:
+        first = "results of this time reached us and are not validated yet"
+    elif reason is Missing.SET_ASIDE:
         first = "results of this time reached us, none was accepted"
+    elif reason is Missing.NONE or age_s is None:
+        first = "no accepted result up to this minute"
+    else:
+        first = f"the newest result was {age_s:.0f} s old, and counts for less than {max_age_s} s"
     return "; ".join([first, *troubles])
 
 
-def _set_aside(row: Sequence[Any]) -> str:
-    tag, value, ts, received_at, reason = row
-    return f"{tag}: {value!r} of {both_zones(ts)} was set aside, received {both_zones(received_at)}: {reason}"
+def _waiting(row: Sequence[Any]) -> str:
+    tag, value, ts, received_at, reason, decision, decided_by, decided_at, why = row
+    what = f"{tag}: {value!r} of {both_zones(ts)}"
+    if reason is None:
+        return f"{what} is not validated yet, received {both_zones(received_at)}"
+    said = f"{what} was set aside, received {both_zones(received_at)}: {reason}"
+    return f"{said}; {decision} by {decided_by} {both_zones(decided_at)}: {why}" if decision else said
+
+
+def _by_hand(row: Sequence[Any]) -> str:
+    tag, value, ts, decision, decided_by, decided_at, why, reason = row
+    return (
+        f"{tag}: {value!r} of {both_zones(ts)} was {decision} by {decided_by} {both_zones(decided_at)}: {why} "
+        f"(before: {reason})"
+    )
 
 
 def _change(row: Sequence[Any]) -> str:

@@ -6,13 +6,16 @@ import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from psycopg import Cursor
 
 from sos_ops.modbus.poll import PollOutcome, PollResult, RawBlock
 from sos_ops.store import sql
 from sos_ops.store.connection import Connection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 READING_COLUMNS = ["minute", "device", "site", "point", "value", "quality", "read_at"]
 
@@ -230,6 +233,8 @@ def readings_of(connection: Connection, minutes: Sequence[datetime]) -> pd.DataF
     Returns:
         Columns `READING_COLUMNS`; value in the point's unit, NaN where there is none; times in UTC.
     """
+    import pandas as pd  # takes half a second, and most commands that come by here need none
+
     rows = connection.execute(sql.load("select_readings"), {"minutes": list(minutes)}).fetchall()
     frame = pd.DataFrame(rows, columns=READING_COLUMNS)
     return frame.astype({"value": "float64"})

@@ -31,7 +31,7 @@ from sos_ops.store.connection import Connection
 BAND_CODES = np.array([b"S", b"W", b"C", b"U"])
 """The stored code of each band, in the order of `sos_ops.safety.bands.BAND_ORDER`."""
 
-MISSING_CODES = np.array([b"N", b"S", b"A"])
+MISSING_CODES = np.array([b"N", b"S", b"A", b"V"])
 """The stored code of each reason, in the order of `sos_ops.safety.as_of.Missing`."""
 
 _EPOCH_DAY = date(2000, 1, 1)

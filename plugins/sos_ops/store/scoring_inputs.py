@@ -15,7 +15,7 @@ from sos_ops.safety.as_of import Micros
 from sos_ops.safety.combine import MAX_TAGS
 from sos_ops.safety.timeline import FOREVER, BandVersions, Bools, Ints, LimitVersions, Results, Sets
 from sos_ops.store import sql
-from sos_ops.store.binary_copy import FLOAT8, INT4, TIMESTAMPTZ, from_micros, read_arrays, to_micros
+from sos_ops.store.binary_copy import CHAR, FLOAT8, INT4, TIMESTAMPTZ, from_micros, read_arrays, to_micros
 from sos_ops.store.connection import Connection
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
@@ -61,7 +61,7 @@ def load_inputs(
     Args:
         connection: an open transaction.
         minutes: minute marks, microseconds (see `to_micros`), ascending, at least one.
-        known_by: only results that had arrived by then (None: all).
+        known_by: only results that counted by then (None: all).
         backfill: sets and tags not retired count as existing before their creation.
     """
     span = {
@@ -75,6 +75,7 @@ def load_inputs(
         tags = connection.execute(sql.load("select_scored_tags"), span, binary=True)
         limits = connection.execute(sql.load("select_scored_limits"), span, binary=True)
         results = connection.execute(sql.load("select_scored_results"), span, binary=True)
+        waiting = connection.execute(sql.load("select_waiting_results"), span, binary=True)
         bands = connection.execute(sql.load("select_bands"))
     tag_ids, tag_first, tag_last = read_arrays(tags, INT4, TIMESTAMPTZ, TIMESTAMPTZ)[0]
     number = _Numbers(tag_ids)
@@ -86,7 +87,7 @@ def load_inputs(
         tag_last=_bounded(tag_last),
         limits=_limits(limits, number),
         bands=_bands(bands),
-        results=_results(connection, results, number, minutes, known_by),
+        results=_results(connection, results, waiting, number, minutes, known_by),
         set_ids=set_ids,
         set_created=set_created,
         sets=Sets(members, first, set_last),
@@ -148,7 +149,12 @@ def _bands(rows: Cursor) -> BandVersions:
 
 
 def _results(
-    connection: Connection, rows: Cursor, number: _Numbers, minutes: Micros, known_by: datetime | None
+    connection: Connection,
+    rows: Cursor,
+    waiting: Cursor,
+    number: _Numbers,
+    minutes: Micros,
+    known_by: datetime | None,
 ) -> Results:
     tag_ids, ts, value = read_arrays(rows, INT4, TIMESTAMPTZ, FLOAT8)[0]
     tag = number.of(tag_ids)
@@ -159,10 +165,21 @@ def _results(
         ts=ts[order],
         value=value[order],
         first_ts=_first_ts(connection, number, tag[order], ts[order], int(minutes[0]), known_by),
-        # Until partners' results are validated, passing the door is acceptance; what the door set aside is a
-        # second value for a TIMESTAMP whose first one counts, so no tag is missing because of it.
-        set_aside=np.empty((0, 2), dtype=np.int64),
+        set_aside=_waiting(waiting, number, b"S"),
+        not_validated=_waiting(waiting, number, b"N"),
     )
+
+
+def _waiting(rows: Cursor, number: _Numbers, state: bytes) -> Ints:
+    """Tag number and time of results in a state in which they do not count, shape (n, 2).
+
+    Second values for a TIMESTAMP are not among them: no tag is missing because of one.
+    """
+    tag_ids, ts, states = read_arrays(rows, INT4, TIMESTAMPTZ, CHAR)[0]
+    tag = number.of(tag_ids)
+    chosen = (states == state) & (tag >= 0)
+    pairs: Ints = np.stack([tag[chosen], ts[chosen]], axis=1).astype(np.int64)
+    return pairs
 
 
 def _first_ts(

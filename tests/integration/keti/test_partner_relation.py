@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from sos_ops.errors import SosOpsError
-from sos_ops.store.catalogue import add_partner, give_login
+from sos_ops.store.catalogue import add_partner
+from sos_ops.store.logins import give_login
 from tests.support.database import Cluster, Database
 from tests.support.plant import TEMPERATURE, at, furnish
 
@@ -173,10 +174,17 @@ def test_a_row_that_is_no_result_of_the_partner_is_refused_with_the_reason(
     assert stored(refusing_plant, "suresoft") == []
 
 
-def test_a_warning_request_is_a_finite_number_or_nothing(plant: Database, keti: Connection) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation):
-        keti.execute("insert into keti values (%s, 'over_temp', 42, 'NaN')", (NOW,))
-    assert stored(plant) == []
+@pytest.mark.parametrize("wish", ["NaN", "Infinity", "-Infinity"])
+def test_a_bad_warning_request_does_not_cost_the_result(plant: Database, keti: Connection, wish: str) -> None:
+    keti.execute("insert into keti values (%s, 'over_temp', 42, %s)", (NOW, wish))
+    keti.execute("insert into keti values (%s, 'over_temp', 43, %s)", (NOW, wish))
+    assert stored(plant) == [(NOW, "over_temp", 42.0, None)]
+    assert plant.rows("select value, warning_request from sos_ops.result_set_aside") == [(43.0, None)]
+
+
+def test_a_value_that_is_no_finite_number_is_named(plant: Database, keti: Connection) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match=r"^VALUE NaN of tag 'over_temp' at"):
+        keti.execute("insert into keti values (%s, 'over_temp', 'NaN', 45)", (NOW,))
 
 
 def test_a_result_may_be_ahead_by_less_than_60_s(plant: Database, keti: Connection) -> None:

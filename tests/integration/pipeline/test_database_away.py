@@ -18,6 +18,7 @@ from sos_ops.pipeline.analyse import analyse_new_readings
 from sos_ops.pipeline.keep_house import redo_late_minutes
 from sos_ops.pipeline.poll import poll_minute, poll_slow_minute
 from sos_ops.pipeline.score import close_minutes
+from sos_ops.pipeline.validate import validate_new
 from sos_ops.settings import Settings
 from sos_ops.store.clock import read_clock
 from sos_ops.store.devices import add_device
@@ -319,6 +320,7 @@ def test_readings_that_come_long_after_their_minute_was_closed_revise_its_sos(
     plant.set_clock(at(31, 2))
     assert poll_minute(plant.connect).drained == 2
     assert analyse_new_readings(plant.connect).results == 8
+    validate_new(plant.connect)
     with plant.connect() as connection:
         list(close_minutes(connection))
     assert sos_rows(plant)[at(12), 1].known == 0

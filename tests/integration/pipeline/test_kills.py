@@ -23,6 +23,7 @@ from tests.support.plant import (
     offer,
     run_live,
     scores_and_sos,
+    validate,
 )
 
 KILL_POINTS = 14
@@ -46,6 +47,7 @@ def behind(database: Database) -> Database:
     database.set_clock(at(5))
     offer(database, "keti", [(at(3), "soh", 48.0)])
     database.set_clock(RUN_AT)
+    validate(database)
     return database
 
 

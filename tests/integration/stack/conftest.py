@@ -87,6 +87,15 @@ class Server:
             self._process.wait(timeout=60)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def own_databases() -> Iterator[None]:
+    """Airflow, once it has run a task in this process, leaves a database in the environment that nobody may use."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SOS_DATABASE_URL", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW_CONN_SOS_POSTGRES"):
+            patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with own_settings() as settings:

@@ -9,6 +9,7 @@ from sos_ops.pipeline.history import DayReport
 from sos_ops.pipeline.keep_house import LateReport
 from sos_ops.pipeline.poll_report import PollReport
 from sos_ops.pipeline.score import Decision, Worst
+from sos_ops.pipeline.validate import ValidationReport
 from sos_ops.safety.bands import Band
 
 MINUTE = datetime(2026, 3, 1, 12, 34, tzinfo=UTC)
@@ -75,7 +76,7 @@ def test_a_decision_about_no_sets_says_so() -> None:
 
 
 def test_a_day_that_has_not_begun_says_so() -> None:
-    line = DayReport(date(2026, 3, 2), AnalysisReport(1), None).line()
+    line = DayReport(date(2026, 3, 2), AnalysisReport(1), ValidationReport(), None).line()
     assert line.startswith("2026-03-02: 0 results of 1 engines")
     assert line.endswith("the day has not begun, nothing to decide")
 
